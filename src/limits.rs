@@ -1,0 +1,145 @@
+//! Every bound of the server, with its unit, and the relations between them.
+//!
+//! Worst-case memory follows by multiplying: shards × sessions × outbox, and so on.
+//! A module that needs a new bound adds it here, never as a literal of its own.
+
+use std::time::Duration;
+
+// --- wire ---------------------------------------------------------------
+
+/// Largest Envelope accepted on any door, length prefix excluded, bytes.
+/// Contract 1.3 asks for at least 150 MB, since work item files travel inline.
+pub const FRAME_BYTES_MAX: usize = 160 * 1024 * 1024;
+/// First read buffer of a connection, bytes. An idle connection holds no more.
+pub const READ_BYTES_MIN: usize = 1024;
+/// Largest read buffer a busy connection grows to, bytes, unless one frame is larger.
+pub const READ_BYTES_MAX: usize = 64 * 1024;
+/// Messages with a sequence number ahead of the next expected that a session parks (contract 1.3).
+pub const REORDER_MESSAGES_MAX: usize = 100;
+/// Bytes that parked messages of one session may hold.
+pub const REORDER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Longest command, id, rid, jwt, trace or span id in an Envelope head, bytes.
+pub const HEAD_FIELD_BYTES_MAX: usize = 64 * 1024;
+
+// --- sessions -----------------------------------------------------------
+
+/// Bytes a session may owe its client before the shard stops reading from it.
+pub const OUTBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// How long a session may stay above `OUTBOX_BYTES_MAX`, or a write may make no progress, before it is closed.
+pub const SLOW_CONSUMER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Segments handed to one vectored write; Linux accepts at most 1,024.
+pub const WRITE_SEGMENTS_MAX: usize = 256;
+/// A reply payload of at least this size is gathered, not copied, bytes.
+pub const GATHER_BYTES_MIN: usize = 4 * 1024;
+/// Largest WebSocket message the server sends, bytes; the Rust client accepts 16 MiB per frame (contract 1.3).
+pub const WS_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// Requests of one session that may be running or queued; further frames wait unread.
+pub const SESSION_IN_FLIGHT_MAX: usize = 1024;
+/// Sessions one shard accepts; further connections are closed with a named reason.
+pub const SHARD_SESSIONS_MAX: usize = 65_536;
+/// Bytes of request frames one shard may hold before its readers wait.
+pub const SHARD_REQUEST_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Time from accept to the first complete message that tells the protocol.
+pub const SNIFF_TIMEOUT: Duration = Duration::from_secs(120);
+
+// --- shard --------------------------------------------------------------
+
+/// Shards of one process.
+pub const SHARDS_MAX: usize = 64;
+/// Messages waiting in one priority lane of a shard's inbox.
+pub const INBOX_LANE_MESSAGES_MAX: usize = 4096;
+/// Priority lanes: Envelope.priority 0–3, higher first (design, decision 6).
+pub const PRIORITY_LANES: usize = 4;
+/// Requests a shard runs in one turn of its loop before it looks at the ring again.
+pub const TURN_REQUESTS_MAX: usize = 256;
+/// Time one poll of a task may hold the core before it is reported as a stall.
+pub const TASK_BUDGET: Duration = Duration::from_millis(10);
+/// Time for requests in flight at shutdown.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Blocking jobs (password hashes) running at once in the process.
+pub const BLOCKING_JOBS_MAX: usize = 4;
+
+// --- HTTP and gRPC --------------------------------------------------------
+
+/// Bytes of an HTTP/1.1 request head.
+pub const HTTP_HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Header fields of an HTTP/1.1 request.
+pub const HTTP_HEADERS_MAX: usize = 100;
+/// Bytes of an HTTP/1.1 request body (contract 1.7: 150 MB of JSON).
+pub const HTTP_BODY_BYTES_MAX: usize = 160 * 1024 * 1024;
+/// Time an HTTP/1.1 request may take to arrive once its first byte is there.
+pub const HTTP_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// HTTP/2 streams open on one connection.
+pub const H2_STREAMS_MAX: u32 = 1024;
+/// HTTP/2 receive window of one stream, bytes.
+pub const H2_STREAM_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// HTTP/2 receive window of one connection, bytes.
+pub const H2_CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
+/// HTTP/2 keepalive ping interval.
+pub const H2_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+
+// --- documents ------------------------------------------------------------
+
+/// Largest stored document, bytes of BSON (MongoDB's own bound).
+pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Nesting of documents, filters and JSON text, levels (MongoDB's own bound).
+pub const NESTING_MAX: usize = 100;
+/// Source text of one regular expression, bytes.
+pub const REGEX_BYTES_MAX: usize = 32 * 1024;
+/// Compiled size of one regular expression, bytes.
+pub const REGEX_COMPILED_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Conditions in one filter.
+pub const FILTER_NODES_MAX: usize = 100_000;
+/// Rows of a query whose `top` is 0 (contract 6).
+pub const QUERY_TOP_DEFAULT: i64 = 500;
+/// Bytes of BSON one query may gather, for sorting or for its reply.
+pub const QUERY_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Documents examined before a scan lets other tasks of the shard run.
+pub const SCAN_BATCH_DOCUMENTS: usize = 256;
+/// Items of one `insertmany` or `insertorupdatemany`.
+pub const BATCH_ITEMS_MAX: usize = 100_000;
+/// Access control entries kept on a document (`max_ace_count`, contract 4.2).
+pub const ACE_COUNT_MAX: usize = 128;
+/// Bytes of a collection name (MongoDB's own bound is 255 with the database).
+pub const COLLECTION_NAME_BYTES_MAX: usize = 200;
+/// Collections of one database.
+pub const COLLECTIONS_MAX: usize = 10_000;
+
+// --- ledger ----------------------------------------------------------------
+
+/// Write batches waiting in one priority lane of the ledger's intake.
+pub const LEDGER_LANE_BATCHES_MAX: usize = 4096;
+/// Bytes of documents waiting in the ledger's intake, all lanes.
+pub const LEDGER_INTAKE_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Write batches committed in one transaction, one sync.
+pub const LEDGER_GROUP_BATCHES_MAX: usize = 1024;
+/// Bytes of documents committed in one transaction.
+pub const LEDGER_GROUP_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Map size of the embedded database, bytes: an upper bound of address space, not of disk taken.
+pub const MAP_BYTES_MAX: usize = 1 << 40;
+/// Changes kept in the change feed before the oldest are trimmed.
+pub const FEED_CHANGES_MAX: u64 = 1_000_000;
+
+// --- identity ---------------------------------------------------------------
+
+/// Verified tokens remembered by one shard.
+pub const TOKEN_CACHE_MAX: usize = 16_384;
+/// Longest password accepted, bytes; bcrypt itself reads 72.
+pub const PASSWORD_BYTES_MAX: usize = 1024;
+
+const _: () = assert!(WRITE_SEGMENTS_MAX <= 1_024, "IOV_MAX");
+const _: () = assert!(READ_BYTES_MIN <= READ_BYTES_MAX && READ_BYTES_MAX <= FRAME_BYTES_MAX);
+const _: () = assert!(
+    SHARD_REQUEST_BYTES_MAX >= 2 * FRAME_BYTES_MAX,
+    "one frame is handled while another arrives"
+);
+const _: () = assert!(
+    FRAME_BYTES_MAX < 0x2047_4547,
+    "'GET ' read as a length must lie above the limit: the sniffer depends on it"
+);
+const _: () = assert!(LEDGER_GROUP_BYTES_MAX >= 2 * DOCUMENT_BYTES_MAX);
+const _: () = assert!(LEDGER_INTAKE_BYTES_MAX >= LEDGER_GROUP_BYTES_MAX);
+const _: () = assert!(
+    OUTBOX_BYTES_MAX >= DOCUMENT_BYTES_MAX,
+    "one largest document fits"
+);
