@@ -42,6 +42,11 @@ pub const SHARD_REQUEST_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Time from accept to the first complete message that tells the protocol.
 pub const SNIFF_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// Time a frame may take from its first byte to its last, besides `FRAME_BYTES_PER_SECOND_MIN`.
+pub const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
+/// Slowest upload that is served: a frame of n bytes gets n / this many seconds more.
+pub const FRAME_BYTES_PER_SECOND_MIN: u64 = 64 * 1024;
+
 // --- shard --------------------------------------------------------------
 
 /// Shards of one process.
