@@ -6,4 +6,8 @@
 
 pub mod envelope;
 pub mod frame;
+pub mod json_body;
+pub mod names;
 pub mod proto;
+pub mod rest;
+pub mod sequence;

@@ -148,9 +148,9 @@ fn a_reply_is_byte_exact() {
     };
     let mut out = Vec::new();
     write_reply(&mut out, &parts);
-    let mut expected = b"\x0a\x0acountreply\x18\xac\x02\x22\x01i\x2a\x01r\x32\x2e".to_vec();
-    expected.extend_from_slice(b"\x0a\x28type.googleapis.com/openiap.CountResponse\x12\x02");
-    // 0x2e = 42 bytes of type_url with its header + 4 of the value.
+    let mut expected = b"\x0a\x0acountreply\x18\xac\x02\x22\x01i\x2a\x01r\x32\x2f".to_vec();
+    expected.extend_from_slice(b"\x0a\x29type.googleapis.com/openiap.CountResponse\x12\x02");
+    // 0x2f = 43 bytes of type_url with its header + 4 of the value.
     assert_eq!(out, expected);
     assert_eq!(parts.head_len(), out.len());
     assert_eq!(parts.encoded_len(), out.len() + 2);
