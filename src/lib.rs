@@ -20,3 +20,4 @@
 pub mod error;
 pub mod limits;
 pub mod seam;
+pub mod wire;
