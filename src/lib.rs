@@ -18,6 +18,7 @@
 //! `unsafe` is allowed in these rooms only, each block with its reason: `store/embedded/environment`.
 
 pub mod error;
+pub mod lanes;
 pub mod limits;
 pub mod seam;
 pub mod wire;
