@@ -19,6 +19,7 @@ use crate::session::budget::{Budget, Permit};
 use crate::session::registry::{Gauges, Registry};
 use crate::session::{Door, Session};
 use crate::wire::envelope::Head;
+use crate::wire::names::lower;
 
 mod queue;
 mod run;
@@ -91,11 +92,9 @@ impl Dispatcher {
     pub async fn submit_with(self: &Rc<Self>, session: &Rc<Session>, frame: Bytes, permit: Permit) -> Result<()> {
         let head = Head::scan(&frame)?;
         session.touch(self.services.seam.clock().now());
-        if !session.sequencer.borrow_mut().admit(head.seq, &frame)? {
-            // Parked until the gap fills; the sequencer bounds what it holds.
-            return Ok(());
-        }
-        self.accept(session, frame.clone(), &head, permit).await;
+        // What comes early is parked; the sequencer bounds what it holds.
+        let Some(frame) = session.sequencer.borrow_mut().offer(head.seq, frame.clone())? else { return Ok(()) };
+        self.accept(session, frame, &head, permit).await;
         loop {
             let Some(parked) = session.sequencer.borrow_mut().next() else { return Ok(()) };
             let permit = self.budget.take(parked.len()).await;
@@ -110,7 +109,7 @@ impl Dispatcher {
         if !head.rid.is_empty() || self.draining.get() {
             return;
         }
-        let command = command::find(head.command);
+        let command = command::find(&lower(head.command));
         if command.is_some_and(|command| matches!(command.run, command::Run::Silent)) {
             return;
         }

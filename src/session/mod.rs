@@ -17,7 +17,7 @@ use crate::auth::Identity;
 use crate::seam::Ticks;
 use crate::wire::envelope::{Outgoing, write_reply};
 use crate::wire::frame::Framing;
-use crate::wire::sequence::Sequencer;
+use crate::wire::sequence::{SequenceCounter, SequenceRule, Sequencer};
 
 pub mod budget;
 pub mod liveness;
@@ -54,8 +54,8 @@ impl Door {
     /// gRPC clients may send anything as `seq` (contract 1.2), REST carries one message.
     fn sequencer(self) -> Sequencer {
         match self {
-            Door::Tcp | Door::Pipe | Door::WebSocket => Sequencer::strict(),
-            Door::Grpc | Door::Rest => Sequencer::ignored(),
+            Door::Tcp | Door::Pipe | Door::WebSocket => Sequencer::new(SequenceRule::Strict),
+            Door::Grpc | Door::Rest => Sequencer::new(SequenceRule::Ignored),
         }
     }
 
@@ -94,7 +94,7 @@ pub struct Session {
     last_message: Cell<Ticks>,
     last_ping: Cell<Ticks>,
     guest_requests: Cell<bool>,
-    seq_out: Cell<i32>,
+    seq_out: RefCell<SequenceCounter>,
     next_id: Cell<u64>,
     pub(crate) in_flight: Cell<usize>,
     barrier: Cell<bool>,
@@ -126,7 +126,7 @@ impl Session {
             last_message: Cell::new(now),
             last_ping: Cell::new(now),
             guest_requests: Cell::new(false),
-            seq_out: Cell::new(0),
+            seq_out: RefCell::default(),
             next_id: Cell::new(random),
             in_flight: Cell::new(0),
             barrier: Cell::new(false),
@@ -242,9 +242,7 @@ impl Session {
 
     /// Queues one message. `rid` is empty for unsolicited ones.
     pub fn send(&self, now: Ticks, command: &str, reply: bool, rid: &str, type_name: &str, body: Bytes) {
-        let seq = self.seq_out.get();
-        // Both sides count in int32 and wrap: proto3 gives the field no other range.
-        self.seq_out.set(seq.wrapping_add(1));
+        let seq = self.seq_out.borrow_mut().take();
         let id = self.fresh_id();
         let outgoing = Outgoing {
             command,

@@ -74,7 +74,7 @@ impl Inbound {
             }
         }
         let needed = self.frames.needed(bytes);
-        if (needed > 0 || !bytes.is_empty()) && session.frame_deadline().is_none() {
+        if !self.frames.is_idle(bytes) && session.frame_deadline().is_none() {
             let allowed = limits::FRAME_TIMEOUT
                 + Duration::from_secs(needed as u64 / limits::FRAME_BYTES_PER_SECOND_MIN);
             session.expect_frame_by(Some(context.seam.clock().now().plus(allowed)));

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::error::{Error, Result};
 use crate::session::{CloseReason, Door, Session};
-use crate::wire::envelope::{Head, Outgoing, write_reply};
+use crate::wire::envelope::{Head, Outgoing, TYPE_URL_PREFIX, write_reply};
 use crate::wire::rest::{self, RestEnvelope};
 
 use super::super::{DoorContext, Page};
@@ -46,11 +46,14 @@ async fn exchange(
     }
     if reply.is_empty() {
         // `noop` and other silent commands: still valid JSON, the client's connect parses it.
-        return Ok(rest::encode_reply(&request.command, &request.id, "", "", None));
+        let nothing = Outgoing { command: &request.command, rid: &request.id, ..Outgoing::default() };
+        return Ok(rest::encode_reply(&nothing, &[]));
     }
     let head = Head::scan(&reply)?;
-    let value = head.data.clone().map(|range| &reply[range]);
-    Ok(rest::encode_reply(head.command, head.rid, head.id, head.type_url, value))
+    let type_url = std::str::from_utf8(&reply[head.type_url.clone()]).unwrap_or_default();
+    let type_name = type_url.strip_prefix(TYPE_URL_PREFIX).unwrap_or_default();
+    let parts = Outgoing { command: head.command, rid: head.rid, id: head.id, type_name, ..Outgoing::default() };
+    Ok(rest::encode_reply(&parts, head.body(&reply)))
 }
 
 /// The JSON envelope as protobuf.
@@ -85,8 +88,8 @@ fn failed(request_id: &str, error: &Error) -> Page {
     use prost::Message;
     let message = error.context.to_string();
     let body = crate::wire::proto::ErrorResponse { message, code: 0, stack: String::new() }.encode_to_vec();
-    let type_url = "type.googleapis.com/openiap.ErrorResponse";
-    json(rest::encode_reply("error", request_id, "", type_url, Some(&body)))
+    let parts = Outgoing { command: "error", rid: request_id, type_name: "ErrorResponse", ..Outgoing::default() };
+    json(rest::encode_reply(&parts, &body))
 }
 
 fn json(body: Vec<u8>) -> Page {
