@@ -1,0 +1,3 @@
+//! Shards and what they stand on.
+
+pub mod preflight;
