@@ -23,3 +23,4 @@ pub mod error;
 pub mod limits;
 pub mod runtime;
 pub mod seam;
+pub mod wire;

@@ -20,6 +20,8 @@ pub const REORDER_MESSAGES_MAX: usize = 100;
 pub const REORDER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Longest command, id, rid, jwt, trace or span id in an Envelope head, bytes.
 pub const HEAD_FIELD_BYTES_MAX: usize = 64 * 1024;
+/// Groups inside groups among the unknown fields of an Envelope, levels; prost allows 100.
+pub const GROUP_NESTING_MAX: usize = 32;
 
 // --- sessions -----------------------------------------------------------
 
