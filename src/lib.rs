@@ -17,8 +17,11 @@
 //!
 //! `unsafe` is allowed in these rooms only, each block with its reason: `store/embedded/environment`.
 
+pub mod admin;
+pub mod config;
 pub mod error;
 pub mod lanes;
 pub mod limits;
+pub mod runtime;
 pub mod seam;
 pub mod wire;
