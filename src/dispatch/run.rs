@@ -41,7 +41,8 @@ impl Dispatcher {
         if let Run::Refused(text) = command.run {
             return self.finish(&job, name, head.id, Err(Error::denied(text)));
         }
-        let mut task: Pin<Box<dyn Future<Output = ()>>> = Box::pin(self.clone().run_later(job, command));
+        let mut task: Pin<Box<dyn Future<Output = ()>>> =
+            Box::pin(self.clone().run_later(job, command));
         let mut context = Context::from_waker(noop_waker_ref());
         let polled = self.stalls.watch(name, || task.as_mut().poll(&mut context));
         if polled == Poll::Pending {
@@ -51,11 +52,19 @@ impl Dispatcher {
     }
 
     async fn run_later(self: Rc<Self>, job: Job, command: &'static Command) {
-        let ended = EndGuard { session: job.session.clone(), barrier: job.barrier, done: Cell::new(false) };
-        let Ok(head) = Head::scan(&job.frame) else { return };
-        let result = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(self.answer(&job, command, &head)))
-            .await
-            .unwrap_or_else(|panic| Err(panicked(panic)));
+        let ended = EndGuard {
+            session: job.session.clone(),
+            barrier: job.barrier,
+            done: Cell::new(false),
+        };
+        let Ok(head) = Head::scan(&job.frame) else {
+            return;
+        };
+        let result = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(
+            self.answer(&job, command, &head),
+        ))
+        .await
+        .unwrap_or_else(|panic| Err(panicked(panic)));
         ended.done.set(true);
         self.finish(&job, command.name, head.id, result);
     }
@@ -69,12 +78,20 @@ impl Dispatcher {
         match command.run {
             Run::Now(answer) => answer(&request),
             Run::Later(answer) => answer(request).await,
-            Run::Silent | Run::Refused(_) => Err(Error::internal(format!("{} takes no requests", command.name))),
+            Run::Silent | Run::Refused(_) => Err(Error::internal(format!(
+                "{} takes no requests",
+                command.name
+            ))),
         }
     }
 
     /// The identity when no waiting is needed: none wanted, or a token verified before.
-    fn identity_at_once(&self, job: &Job, command: &Command, head: &Head<'_>) -> Option<Option<Rc<Identity>>> {
+    fn identity_at_once(
+        &self,
+        job: &Job,
+        command: &Command,
+        head: &Head<'_>,
+    ) -> Option<Option<Rc<Identity>>> {
         if command.access == Access::Anyone {
             return Some(None);
         }
@@ -83,13 +100,24 @@ impl Dispatcher {
     }
 
     /// Contract 2.5: Envelope.jwt, then the connection token, then guest.
-    async fn authenticate(&self, job: &Job, command: &Command, head: &Head<'_>) -> Result<Rc<Identity>> {
+    async fn authenticate(
+        &self,
+        job: &Job,
+        command: &Command,
+        head: &Head<'_>,
+    ) -> Result<Rc<Identity>> {
         let authority = &self.services.authority;
         match effective_token(job, head) {
             Some(token) => {
                 let session = &job.session;
                 authority
-                    .identify_for(token, command.name, &session.remote, &session.agent(), &session.version())
+                    .identify_for(
+                        token,
+                        command.name,
+                        &session.remote,
+                        &session.agent(),
+                        &session.version(),
+                    )
                     .await
             }
             None => {
@@ -101,8 +129,15 @@ impl Dispatcher {
     }
 
     fn request(&self, job: &Job, head: &Head<'_>, identity: Option<Rc<Identity>>) -> Request {
-        let body = head.data.clone().map_or_else(Bytes::new, |range| job.frame.slice(range));
-        let token = if head.jwt.is_empty() { job.token.clone() } else { Some(Rc::from(head.jwt)) };
+        let body = head
+            .data
+            .clone()
+            .map_or_else(Bytes::new, |range| job.frame.slice(range));
+        let token = if head.jwt.is_empty() {
+            job.token.clone()
+        } else {
+            Some(Rc::from(head.jwt))
+        };
         Request {
             services: self.services.clone(),
             session: job.session.clone(),
@@ -121,7 +156,8 @@ impl Dispatcher {
             Ok(reply) => {
                 let own = job.command.and_then(|command| command.reply_command);
                 let (name, suffix) = own.map_or((command, true), |name| (name, false));
-                job.session.send(now, name, suffix, request_id, reply.message, reply.body);
+                job.session
+                    .send(now, name, suffix, request_id, reply.message, reply.body);
             }
             Err(error) => {
                 log_failure(command, &job.session, &error);
@@ -133,21 +169,40 @@ impl Dispatcher {
 }
 
 fn effective_token<'a>(job: &'a Job, head: &Head<'a>) -> Option<&'a str> {
-    if head.jwt.is_empty() { job.token.as_deref() } else { Some(head.jwt) }
+    if head.jwt.is_empty() {
+        job.token.as_deref()
+    } else {
+        Some(head.jwt)
+    }
 }
 
 /// An `error` message (contract 2.4): code 0 and no stack, the text is for the user.
 pub(super) fn send_error(session: &Session, now: Ticks, rid: &str, error: &Error) {
-    let body = ErrorResponse { message: error.context.to_string(), code: 0, stack: String::new() }.encode_to_vec();
+    let body = ErrorResponse {
+        message: error.context.to_string(),
+        code: 0,
+        stack: String::new(),
+    }
+    .encode_to_vec();
     session.send(now, "error", false, rid, "ErrorResponse", body.into());
 }
 
 fn log_failure(command: &str, session: &Session, error: &Error) {
     use crate::error::Origin;
     match error.origin {
-        Origin::Client => tracing::debug!(command, session = session.id, door = session.door.label(), "refused: {error}"),
+        Origin::Client => tracing::debug!(
+            command,
+            session = session.id,
+            door = session.door.label(),
+            "refused: {error}"
+        ),
         Origin::Backend | Origin::Server => {
-            tracing::error!(command, session = session.id, door = session.door.label(), "failed: {error}")
+            tracing::error!(
+                command,
+                session = session.id,
+                door = session.door.label(),
+                "failed: {error}"
+            )
         }
     }
 }

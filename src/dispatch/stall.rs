@@ -17,7 +17,11 @@ pub struct StallReporter {
 
 impl StallReporter {
     pub fn new(shard: usize, clock: Arc<dyn Clock>, gauges: Arc<Gauges>) -> Self {
-        Self { shard, clock, gauges }
+        Self {
+            shard,
+            clock,
+            gauges,
+        }
     }
 
     /// Runs `work` and reports it when it holds the core beyond its budget.

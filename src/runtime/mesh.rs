@@ -24,7 +24,9 @@ pub type Inbox = lanes::Receiver<Mail>;
 impl Mesh {
     /// The mesh of `shards` shards, and the inbox of each.
     pub fn new(shards: usize) -> (Self, Vec<Inbox>) {
-        let (inboxes, receivers) = (0..shards).map(|_| lanes::channel(limits::INBOX_LANE_MESSAGES_MAX)).unzip();
+        let (inboxes, receivers) = (0..shards)
+            .map(|_| lanes::channel(limits::INBOX_LANE_MESSAGES_MAX))
+            .unzip();
         (Self { inboxes }, receivers)
     }
 
@@ -53,7 +55,9 @@ mod tests {
     #[test]
     fn a_full_lane_gives_the_mail_back() {
         let (mesh, _inboxes) = Mesh::new(1);
-        let sent = (0..=limits::INBOX_LANE_MESSAGES_MAX).filter(|_| mesh.send(0, 0, Mail::Drain).is_ok()).count();
+        let sent = (0..=limits::INBOX_LANE_MESSAGES_MAX)
+            .filter(|_| mesh.send(0, 0, Mail::Drain).is_ok())
+            .count();
         assert_eq!(sent, limits::INBOX_LANE_MESSAGES_MAX);
     }
 }

@@ -15,7 +15,10 @@ pub struct LeastConnections {
 
 impl LeastConnections {
     pub fn new(gauges: Vec<Arc<Gauges>>) -> Self {
-        Self { gauges, start: Cell::new(0) }
+        Self {
+            gauges,
+            start: Cell::new(0),
+        }
     }
 
     /// The shard for the next connection, counted there from now on.
@@ -24,8 +27,13 @@ impl LeastConnections {
         let start = self.start.get();
         self.start.set((start + 1) % shards);
         let live = |shard: &usize| self.gauges[*shard].connections.load(Ordering::Relaxed);
-        let shard = (0..shards).map(|step| (start + step) % shards).min_by_key(live).unwrap_or(start);
-        self.gauges[shard].connections.fetch_add(1, Ordering::Relaxed);
+        let shard = (0..shards)
+            .map(|step| (start + step) % shards)
+            .min_by_key(live)
+            .unwrap_or(start);
+        self.gauges[shard]
+            .connections
+            .fetch_add(1, Ordering::Relaxed);
         shard
     }
 }
@@ -45,7 +53,10 @@ mod tests {
         (0..1_000).for_each(|_| drop(placement.pick()));
         for gauge in &gauges {
             let live = gauge.connections.load(Ordering::Relaxed);
-            assert!((129..=157).contains(&live), "{live} of 1,000 on one of seven shards");
+            assert!(
+                (129..=157).contains(&live),
+                "{live} of 1,000 on one of seven shards"
+            );
         }
     }
 

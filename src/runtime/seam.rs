@@ -21,7 +21,9 @@ pub struct SystemClock {
 impl SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the seam's own reading")]
     pub fn start() -> Arc<Self> {
-        Arc::new(Self { started: Instant::now() })
+        Arc::new(Self {
+            started: Instant::now(),
+        })
     }
 }
 
@@ -32,7 +34,9 @@ impl Clock for SystemClock {
 
     #[expect(clippy::disallowed_methods, reason = "this is the seam's own reading")]
     fn unix_ms(&self) -> i64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis() as i64)
     }
 
     fn random_u64(&self) -> u64 {
@@ -52,7 +56,11 @@ pub struct ShardSeam {
 
 impl ShardSeam {
     pub fn new(clock: Arc<SystemClock>, stalls: Option<StallReporter>) -> Rc<Self> {
-        Rc::new(Self { clock, stalls, blocking_jobs: Rc::default() })
+        Rc::new(Self {
+            clock,
+            stalls,
+            blocking_jobs: Rc::default(),
+        })
     }
 }
 
@@ -78,7 +86,12 @@ impl Seam for ShardSeam {
 
     fn spawn(&self, name: &'static str, task: LocalFuture<()>) {
         match &self.stalls {
-            Some(stalls) => compio::runtime::spawn(Watched { name, task, stalls: stalls.clone() }).detach(),
+            Some(stalls) => compio::runtime::spawn(Watched {
+                name,
+                task,
+                stalls: stalls.clone(),
+            })
+            .detach(),
             None => compio::runtime::spawn(task).detach(),
         }
     }

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use crate::auth::bootstrap::{self, Bootstrapped};
-use crate::config::Settings;
+use crate::config::{Driver, Settings};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::seam::SharedSeam;
@@ -17,7 +17,7 @@ use crate::transport::Pages;
 use crate::transport::listen::Listener;
 
 use super::mesh::{Mail, Mesh};
-use super::preflight::{self, Driver};
+use super::preflight;
 use super::seam::{ShardSeam, SystemClock};
 use super::shard::{self, Plan};
 use super::signals;
@@ -51,18 +51,46 @@ pub fn run(settings: Arc<Settings>, outside: Outside) -> Result<()> {
     let (driver, driver_note) = preflight::choose_driver(settings.driver)?;
     let listeners = bind(&settings)?;
     let clock = SystemClock::start();
-    let options = OpenOptions { map_bytes_max: limits::MAP_BYTES_MAX, clock: clock.clone() };
+    let options = OpenOptions {
+        map_bytes_max: limits::MAP_BYTES_MAX,
+        clock: clock.clone(),
+    };
     let store = EmbeddedStore::open(&settings.data, options)?;
     let bootstrapped = prepare(driver, &settings, &clock, &store)?;
-    let shards = settings.shards.unwrap_or_else(available_cores).clamp(1, limits::SHARDS_MAX);
+    let shards = preflight::shard_count(&settings);
     let gauges: Vec<Arc<Gauges>> = (0..shards).map(|_| Arc::default()).collect();
-    let (pipes, addresses) = listeners.iter().partition::<Vec<_>, _>(|listener| matches!(listener, Listener::Pipe(..)));
-    let names = |listeners: Vec<&Listener>| listeners.iter().map(|listener| listener.address()).collect();
-    let status = ServerStatus::new(driver.name(), names(addresses), names(pipes), settings.data.clone(), gauges);
+    let (pipes, addresses) = listeners
+        .iter()
+        .partition::<Vec<_>, _>(|listener| matches!(listener, Listener::Pipe(..)));
+    let names = |listeners: Vec<&Listener>| {
+        listeners
+            .iter()
+            .map(|listener| listener.address())
+            .collect()
+    };
+    let status = ServerStatus::new(
+        driver.name(),
+        names(addresses),
+        names(pipes),
+        settings.data.clone(),
+        gauges,
+    );
     let (events, event) = channel();
     signals::forward(events.clone())?;
-    let started = Started { shards, driver_note, root_password: bootstrapped.generated_password.clone() };
-    let base = Base { driver, settings, secret: bootstrapped.secret.into(), clock, store: store.clone(), status, outside };
+    let started = Started {
+        shards,
+        driver_note,
+        root_password: bootstrapped.generated_password.clone(),
+    };
+    let base = Base {
+        driver,
+        settings,
+        secret: bootstrapped.secret.into(),
+        clock,
+        store: store.clone(),
+        status,
+        outside,
+    };
     let (mesh, threads) = base.start_shards(shards, listeners, &events)?;
     let ended = watch(&event, shards, &mesh, &base, &started);
     for thread in threads {
@@ -123,19 +151,32 @@ fn start_shard(plan: Plan, events: Sender<Event>) -> Result<JoinHandle<()>> {
     let shard = plan.shard;
     let body = move || {
         let ready = events.clone();
-        let result = catch_unwind(AssertUnwindSafe(|| shard::run(plan, move || drop(ready.send(Event::Ready)))));
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            shard::run(plan, move || drop(ready.send(Event::Ready)))
+        }));
         let result = match result {
             Ok(result) => result.map_err(|error| error.to_string()),
-            Err(panic) => Err(panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "it panicked".into())),
+            Err(panic) => Err(panic
+                .downcast_ref::<String>()
+                .cloned()
+                .unwrap_or_else(|| "it panicked".into())),
         };
         events.send(Event::Ended(shard, result)).ok();
     };
     let builder = thread::Builder::new().name(format!("shard-{shard}"));
-    builder.spawn(body).map_err(|error| Error::internal(format!("shard {shard} cannot start")).because(error))
+    builder
+        .spawn(body)
+        .map_err(|error| Error::internal(format!("shard {shard} cannot start")).because(error))
 }
 
 /// Waits for the shards, then for a signal, then for the drain.
-fn watch(event: &Receiver<Event>, shards: usize, mesh: &Mesh, base: &Base, started: &Started) -> Result<()> {
+fn watch(
+    event: &Receiver<Event>,
+    shards: usize,
+    mesh: &Mesh,
+    base: &Base,
+    started: &Started,
+) -> Result<()> {
     let (mut ready, mut ended, mut draining) = (0, 0, false);
     let mut outcome = Ok(());
     while ended < shards {
@@ -213,11 +254,15 @@ fn prepare(
 }
 
 fn available_cores() -> usize {
-    rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count() as usize).max(1)
+    rustix::thread::sched_getaffinity(None)
+        .map_or(1, |set| set.count() as usize)
+        .max(1)
 }
 
 /// The n-th core this process may run on.
 fn nth_core(index: usize) -> Option<usize> {
     let set = rustix::thread::sched_getaffinity(None).ok()?;
-    (0..rustix::thread::CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).nth(index)
+    (0..rustix::thread::CpuSet::MAX_CPU)
+        .filter(|core| set.is_set(*core))
+        .nth(index)
 }

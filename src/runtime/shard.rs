@@ -18,7 +18,7 @@ use compio::runtime::{Runtime, RuntimeBuilder};
 
 use crate::auth::Authority;
 use crate::command::Services;
-use crate::config::Settings;
+use crate::config::{Driver, Settings};
 use crate::dispatch::{Dispatcher, StallReporter};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -32,7 +32,7 @@ use crate::transport::{self, Accepted, DoorContext, Pages};
 
 use super::mesh::{Inbox, Mail, Mesh};
 use super::placement::LeastConnections;
-use super::preflight::Driver;
+
 use super::seam::{ShardSeam, SystemClock};
 use super::status::ServerStatus;
 use super::sweep;
@@ -58,11 +58,16 @@ pub struct Plan {
 pub fn runtime(driver: Driver, core: Option<usize>) -> std::io::Result<Runtime> {
     let mut proactor = ProactorBuilder::new();
     match driver {
-        Driver::IoUring => proactor.driver_type(DriverType::IoUring).coop_taskrun(true).taskrun_flag(true),
-        Driver::Epoll => proactor.driver_type(DriverType::Poll),
+        Driver::IoUring => proactor
+            .driver_type(DriverType::IoUring)
+            .coop_taskrun(true)
+            .taskrun_flag(true),
+        Driver::Epoll | Driver::Auto => proactor.driver_type(DriverType::Poll),
     };
     let mut builder = RuntimeBuilder::new();
-    builder.with_proactor(proactor).event_interval(limits::TURN_REQUESTS_MAX);
+    builder
+        .with_proactor(proactor)
+        .event_interval(limits::TURN_REQUESTS_MAX);
     if let Some(core) = core {
         builder.thread_affinity(HashSet::from([core]));
     }
@@ -71,7 +76,9 @@ pub fn runtime(driver: Driver, core: Option<usize>) -> std::io::Result<Runtime> 
 
 /// Runs a shard to the end of its drain. `ready` is called once it serves.
 pub fn run(plan: Plan, ready: impl FnOnce()) -> Result<()> {
-    let refused = |error| Error::internal(format!("shard {} cannot start its I/O driver", plan.shard)).because(error);
+    let refused = |error| {
+        Error::internal(format!("shard {} cannot start its I/O driver", plan.shard)).because(error)
+    };
     let runtime = runtime(plan.driver, plan.core).map_err(refused)?;
     runtime.enter(|| {
         let shard = runtime.block_on(Shard::start(plan))?;
@@ -92,9 +99,19 @@ impl Shard {
         let stalls = StallReporter::new(plan.shard, plan.clock.clone(), gauges.clone());
         let seam: SharedSeam = ShardSeam::new(plan.clock.clone(), Some(stalls.clone()));
         let store: Rc<dyn crate::store::DocumentStore> = Rc::new(plan.store.handle(seam.clone()));
-        let authority = Authority::new(store.clone(), seam.clone(), plan.settings.clone(), &plan.secret).await?;
-        let services =
-            Rc::new(Services { settings: plan.settings.clone(), seam: seam.clone(), store, authority });
+        let authority = Authority::new(
+            store.clone(),
+            seam.clone(),
+            plan.settings.clone(),
+            &plan.secret,
+        )
+        .await?;
+        let services = Rc::new(Services {
+            settings: plan.settings.clone(),
+            seam: seam.clone(),
+            store,
+            authority,
+        });
         let dispatcher = Dispatcher::new(services, Registry::new(plan.shard, gauges), stalls);
         let doors = Rc::new(DoorContext {
             dispatcher: dispatcher.clone(),
@@ -107,9 +124,19 @@ impl Shard {
             heartbeat_timeout: plan.settings.client_heartbeat_timeout,
             signin_timeout: plan.settings.client_signin_timeout,
         };
-        seam.spawn("session sweep", Box::pin(sweep::run(dispatcher.clone(), timers)));
+        seam.spawn(
+            "session sweep",
+            Box::pin(sweep::run(dispatcher.clone(), timers)),
+        );
         let ended = Rc::new(Cell::new(false));
-        let accepting = listen(&*seam, plan.listeners, plan.shard, plan.mesh, &plan.status, &doors);
+        let accepting = listen(
+            &*seam,
+            plan.listeners,
+            plan.shard,
+            plan.mesh,
+            &plan.status,
+            &doors,
+        );
         let mail = read_mail(plan.inbox, doors, accepting, ended.clone());
         seam.spawn("shard inbox", Box::pin(mail));
         Ok(Self { dispatcher, ended })
@@ -175,14 +202,25 @@ fn refuse(gauges: &Gauges, accepted: &Accepted) {
     gauges.connections.fetch_sub(1, Ordering::Relaxed);
     gauges.count_close(CloseReason::TooManySessions);
     let limit = limits::SHARD_SESSIONS_MAX;
-    tracing::warn!(remote = accepted.remote, "connection refused: a shard holds at most {limit}; start more shards");
+    tracing::warn!(
+        remote = accepted.remote,
+        "connection refused: a shard holds at most {limit}; start more shards"
+    );
 }
 
 fn take(doors: &Rc<DoorContext>, accepted: Accepted) {
-    doors.seam.spawn("connection", Box::pin(transport::serve(doors.clone(), accepted)));
+    doors.seam.spawn(
+        "connection",
+        Box::pin(transport::serve(doors.clone(), accepted)),
+    );
 }
 
-async fn read_mail(mut inbox: Inbox, doors: Rc<DoorContext>, accepting: Rc<Cell<bool>>, ended: Rc<Cell<bool>>) {
+async fn read_mail(
+    mut inbox: Inbox,
+    doors: Rc<DoorContext>,
+    accepting: Rc<Cell<bool>>,
+    ended: Rc<Cell<bool>>,
+) {
     while let Some(mail) = inbox.recv().await {
         match mail {
             Mail::Connection(accepted) => take(&doors, accepted),
@@ -213,7 +251,14 @@ async fn drain(doors: &DoorContext) {
     }
     let left = dispatcher.registry.len();
     if left > 0 {
-        tracing::warn!(sessions = left, "drain: these sessions did not take their last replies in time and are cut");
-        dispatcher.registry.snapshot().iter().for_each(|session| session.cut());
+        tracing::warn!(
+            sessions = left,
+            "drain: these sessions did not take their last replies in time and are cut"
+        );
+        dispatcher
+            .registry
+            .snapshot()
+            .iter()
+            .for_each(|session| session.cut());
     }
 }

@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 
 /// Sends [`Event::Signal`] for each signal, for the life of the process.
 pub fn forward(events: Sender<Event>) -> Result<()> {
-    let refused = |error: std::io::Error| Error::internal("signals cannot be watched").because(error);
+    let refused =
+        |error: std::io::Error| Error::internal("signals cannot be watched").because(error);
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(refused)?;
     let forwarding = move || {
         for signal in signals.forever() {
@@ -20,6 +21,9 @@ pub fn forward(events: Sender<Event>) -> Result<()> {
             }
         }
     };
-    thread::Builder::new().name("signals".into()).spawn(forwarding).map_err(refused)?;
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(forwarding)
+        .map_err(refused)?;
     Ok(())
 }

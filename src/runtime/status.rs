@@ -25,7 +25,14 @@ impl ServerStatus {
         data: PathBuf,
         gauges: Vec<Arc<Gauges>>,
     ) -> Arc<Self> {
-        Arc::new(Self { driver, addresses, pipes, data, gauges, draining: AtomicBool::new(false) })
+        Arc::new(Self {
+            driver,
+            addresses,
+            pipes,
+            data,
+            gauges,
+            draining: AtomicBool::new(false),
+        })
     }
 
     pub fn drain(&self) {

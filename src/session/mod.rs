@@ -39,7 +39,13 @@ pub enum Door {
 }
 
 impl Door {
-    pub const ALL: [Door; 5] = [Door::Tcp, Door::Pipe, Door::WebSocket, Door::Grpc, Door::Rest];
+    pub const ALL: [Door; 5] = [
+        Door::Tcp,
+        Door::Pipe,
+        Door::WebSocket,
+        Door::Grpc,
+        Door::Rest,
+    ];
 
     pub fn label(self) -> &'static str {
         match self {
@@ -149,7 +155,10 @@ impl Session {
 
     /// The connection token, for messages that bring none.
     pub fn token(&self) -> Option<Rc<str>> {
-        self.login.borrow().as_ref().map(|login| login.token.clone())
+        self.login
+            .borrow()
+            .as_ref()
+            .map(|login| login.token.clone())
     }
 
     pub fn set_login(&self, login: Login) {
@@ -241,7 +250,15 @@ impl Session {
     // --- messages to the client -----------------------------------------------------
 
     /// Queues one message. `rid` is empty for unsolicited ones.
-    pub fn send(&self, now: Ticks, command: &str, reply: bool, rid: &str, type_name: &str, body: Bytes) {
+    pub fn send(
+        &self,
+        now: Ticks,
+        command: &str,
+        reply: bool,
+        rid: &str,
+        type_name: &str,
+        body: Bytes,
+    ) {
         let seq = self.seq_out.borrow_mut().take();
         let id = self.fresh_id();
         let outgoing = Outgoing {
@@ -254,7 +271,12 @@ impl Session {
             body_len: body.len(),
             ..Outgoing::default()
         };
-        self.outbox.push(now, outgoing.head_len(), |out| write_reply(out, &outgoing), body);
+        self.outbox.push(
+            now,
+            outgoing.head_len(),
+            |out| write_reply(out, &outgoing),
+            body,
+        );
     }
 
     /// A server ping (contract 2.8).
@@ -293,7 +315,10 @@ impl Session {
         if self.door == Door::WebSocket {
             self.outbox.push_raw(Bytes::from(websocket_close(reason)));
         }
-        if matches!(reason, CloseReason::OutboxFull | CloseReason::WriteDeadline | CloseReason::Network) {
+        if matches!(
+            reason,
+            CloseReason::OutboxFull | CloseReason::WriteDeadline | CloseReason::Network
+        ) {
             self.cut();
         } else {
             self.outbox.close();

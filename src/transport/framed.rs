@@ -13,7 +13,13 @@ use super::socket::{ReadBuffer, Socket};
 use super::{DoorContext, writer};
 
 /// Serves one session to its end.
-pub async fn serve(context: &Rc<DoorContext>, door: Door, socket: Socket, buffer: ReadBuffer, remote: String) {
+pub async fn serve(
+    context: &Rc<DoorContext>,
+    door: Door,
+    socket: Socket,
+    buffer: ReadBuffer,
+    remote: String,
+) {
     let session = context.dispatcher.open(door, remote);
     let cut = socket.clone();
     session.on_cut(Box::new(move || cut.cut()));
@@ -55,7 +61,10 @@ impl Inbound {
     }
 
     pub fn with(frames: FrameDecoder) -> Self {
-        Self { frames, permit: None }
+        Self {
+            frames,
+            permit: None,
+        }
     }
 
     /// Hands in every complete frame of `bytes`; what remains is an incomplete one.
@@ -86,7 +95,12 @@ impl Inbound {
     }
 }
 
-async fn read(context: &DoorContext, session: &Rc<Session>, socket: &Socket, mut buffer: ReadBuffer) -> CloseReason {
+async fn read(
+    context: &DoorContext,
+    session: &Rc<Session>,
+    socket: &Socket,
+    mut buffer: ReadBuffer,
+) -> CloseReason {
     let mut inbound = Inbound::new();
     loop {
         if let Err(error) = inbound.take(context, session, &mut buffer.bytes).await {
@@ -95,7 +109,10 @@ async fn read(context: &DoorContext, session: &Rc<Session>, socket: &Socket, mut
         if session.close_reason().is_some() || context.dispatcher.is_draining() {
             return CloseReason::Drain;
         }
-        match buffer.fill(socket, inbound.frames.needed(&buffer.bytes)).await {
+        match buffer
+            .fill(socket, inbound.frames.needed(&buffer.bytes))
+            .await
+        {
             Ok(true) => {}
             Ok(false) => return CloseReason::ClientClosed,
             Err(_) => return CloseReason::Network,
@@ -105,7 +122,12 @@ async fn read(context: &DoorContext, session: &Rc<Session>, socket: &Socket, mut
 
 /// Answers a violation and names the reason with which the session ends.
 pub fn violation(context: &DoorContext, session: &Session, error: &Error) -> CloseReason {
-    tracing::warn!(session = session.id, door = session.door.label(), remote = session.remote, "violation: {error}");
+    tracing::warn!(
+        session = session.id,
+        door = session.door.label(),
+        remote = session.remote,
+        "violation: {error}"
+    );
     context.dispatcher.reject(session, error);
     match error.code {
         Code::TooLarge => CloseReason::FrameTooLarge,

@@ -28,13 +28,19 @@ impl Listener {
     /// Errors: the address is taken or not ours; the text names the remedy.
     pub fn tcp(address: SocketAddr) -> Result<Self> {
         let bind = || -> std::io::Result<std::net::TcpListener> {
-            let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+            let socket = Socket::new(
+                Domain::for_address(address),
+                Type::STREAM,
+                Some(Protocol::TCP),
+            )?;
             socket.set_reuse_address(true)?;
             socket.bind(&address.into())?;
             socket.listen(BACKLOG)?;
             Ok(socket.into())
         };
-        bind().map(Self::Tcp).map_err(|error| refused(&format!("{address}"), &error))
+        bind()
+            .map(Self::Tcp)
+            .map_err(|error| refused(&format!("{address}"), &error))
     }
 
     /// Errors: another server answers on the pipe, or its path cannot be bound.
@@ -44,7 +50,10 @@ impl Listener {
         if std::fs::symlink_metadata(&path).is_ok_and(|file| file.file_type().is_socket()) {
             if UnixStream::connect(&path).is_ok() {
                 let taken = std::io::Error::from(std::io::ErrorKind::AddrInUse);
-                return Err(refused(&format!("pipe {name} ({})", path.display()), &taken));
+                return Err(refused(
+                    &format!("pipe {name} ({})", path.display()),
+                    &taken,
+                ));
             }
             std::fs::remove_file(&path).ok();
         }
@@ -58,7 +67,9 @@ impl Listener {
     /// The address for the banner: the port is the real one when 0 was asked for.
     pub fn address(&self) -> String {
         match self {
-            Self::Tcp(listener) => listener.local_addr().map_or_else(|_| "?".into(), |address| address.to_string()),
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .map_or_else(|_| "?".into(), |address| address.to_string()),
             Self::Pipe(_, path) => path.display().to_string(),
         }
     }
@@ -83,7 +94,11 @@ impl Listener {
                 let listener = compio::net::UnixListener::from_std(listener)?;
                 loop {
                     match listener.accept().await {
-                        Ok((stream, _)) => deal(Accepted { fd: detach(&stream)?, unix: true, remote: "local".into() }),
+                        Ok((stream, _)) => deal(Accepted {
+                            fd: detach(&stream)?,
+                            unix: true,
+                            remote: "local".into(),
+                        }),
                         Err(error) => pause(&error).await,
                     }
                 }
@@ -99,7 +114,9 @@ fn detach(stream: &impl std::os::fd::AsFd) -> std::io::Result<OwnedFd> {
 
 /// Out of descriptors or memory: keep old connections, wait, accept again.
 async fn pause(error: &std::io::Error) {
-    tracing::warn!("accept failed, trying again: {error}; if descriptors ran out, raise `ulimit -n`");
+    tracing::warn!(
+        "accept failed, trying again: {error}; if descriptors ran out, raise `ulimit -n`"
+    );
     compio::time::sleep(std::time::Duration::from_millis(50)).await;
 }
 
@@ -109,11 +126,15 @@ pub fn pipe_path(name: &str) -> PathBuf {
 
 fn refused(what: &str, error: &std::io::Error) -> Error {
     let remedy = match error.kind() {
-        std::io::ErrorKind::AddrInUse => "another program listens there: stop it, or choose another with --listen or --pipe",
+        std::io::ErrorKind::AddrInUse => {
+            "another program listens there: stop it, or choose another with --listen or --pipe"
+        }
         std::io::ErrorKind::PermissionDenied => {
             "not allowed: ports below 1024 need the capability CAP_NET_BIND_SERVICE (see tuning/), or choose a higher port with --listen"
         }
-        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address: choose one of its own with --listen",
+        std::io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: choose one of its own with --listen"
+        }
         _ => "choose another address with --listen or --pipe",
     };
     Error {
@@ -121,6 +142,9 @@ fn refused(what: &str, error: &std::io::Error) -> Error {
         origin: Origin::Server,
         retry: Retry::Never,
         context: format!("cannot listen on {what}: {remedy}").into(),
-        cause: Some(Box::new(std::io::Error::new(error.kind(), error.to_string()))),
+        cause: Some(Box::new(std::io::Error::new(
+            error.kind(),
+            error.to_string(),
+        ))),
     }
 }

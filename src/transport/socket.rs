@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
-use compio::buf::{BufResult, IntoInner, IoBuf, IoBufMut};
+use compio::buf::{BufResult, IntoInner, IoBufMut};
 use compio::io::{AsyncRead, AsyncWrite};
 use compio::net::{TcpStream, UnixStream};
 
@@ -85,17 +85,24 @@ impl Socket {
 
     /// Ends both directions at once: reads and writes in flight return.
     pub fn cut(&self) {
-        let result = match &*self.0 {
-            Stream::Tcp(stream) => rustix::net::shutdown(stream.as_fd(), rustix::net::Shutdown::Both),
-            Stream::Unix(stream) => rustix::net::shutdown(stream.as_fd(), rustix::net::Shutdown::Both),
-        };
         // The peer may have gone first; there is nothing left to end then.
-        drop(result);
+        let _ = match &*self.0 {
+            Stream::Tcp(stream) => {
+                rustix::net::shutdown(stream.as_fd(), rustix::net::Shutdown::Both)
+            }
+            Stream::Unix(stream) => {
+                rustix::net::shutdown(stream.as_fd(), rustix::net::Shutdown::Both)
+            }
+        };
     }
 }
 
 fn written(count: usize) -> io::Result<usize> {
-    if count == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(count) }
+    if count == 0 {
+        Err(io::ErrorKind::WriteZero.into())
+    } else {
+        Ok(count)
+    }
 }
 
 /// A read buffer that follows its connection: small while idle, large while busy.
@@ -106,16 +113,23 @@ pub struct ReadBuffer {
 
 impl ReadBuffer {
     pub fn new() -> Self {
-        Self { bytes: BytesMut::new(), want: limits::READ_BYTES_MIN }
+        Self {
+            bytes: BytesMut::new(),
+            want: limits::READ_BYTES_MIN,
+        }
     }
 
     /// Reads more bytes behind those that are there. `needed`: how many the frame in progress still wants.
     /// Returns false at the end of the stream.
     pub async fn fill(&mut self, socket: &Socket, needed: usize) -> io::Result<bool> {
         let space = self.want.max(needed.min(limits::READ_BYTES_MAX));
-        if self.bytes.is_empty() && self.bytes.capacity() > self.want.max(limits::READ_BYTES_MIN) * 4 {
+        if self.bytes.is_empty()
+            && self.bytes.capacity() > self.want.max(limits::READ_BYTES_MIN) * 4
+        {
             self.bytes = BytesMut::with_capacity(space);
-        } else if self.bytes.capacity() - self.bytes.len() < space.min(self.want) || self.bytes.capacity() == self.bytes.len() {
+        } else if self.bytes.capacity() - self.bytes.len() < space.min(self.want)
+            || self.bytes.capacity() == self.bytes.len()
+        {
             self.bytes.reserve(space);
         }
         let free = self.bytes.capacity() - self.bytes.len();

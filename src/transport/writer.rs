@@ -20,7 +20,12 @@ pub async fn run(session: Rc<Session>, socket: Socket, seam: SharedSeam) {
     socket.cut();
 }
 
-async fn write(session: &Session, socket: &Socket, seam: &SharedSeam, mut batch: Vec<Bytes>) -> std::io::Result<()> {
+async fn write(
+    session: &Session,
+    socket: &Socket,
+    seam: &SharedSeam,
+    mut batch: Vec<Bytes>,
+) -> std::io::Result<()> {
     if batch.len() == 1
         && let Some(mut segment) = batch.pop()
     {
@@ -66,7 +71,11 @@ mod tests {
 
     #[test]
     fn a_partial_write_goes_on_where_it_stopped() {
-        let mut batch = vec![Bytes::from_static(b"abc"), Bytes::from_static(b"def"), Bytes::from_static(b"g")];
+        let mut batch = vec![
+            Bytes::from_static(b"abc"),
+            Bytes::from_static(b"def"),
+            Bytes::from_static(b"g"),
+        ];
         advance(&mut batch, 4);
         assert_eq!(batch, [Bytes::from_static(b"ef"), Bytes::from_static(b"g")]);
         advance(&mut batch, 3);

@@ -32,7 +32,13 @@ pub struct H2Socket {
 impl H2Socket {
     /// `first`: bytes read before the protocol was known.
     pub fn new(socket: Socket, first: BytesMut) -> Self {
-        Self { socket, read_buffer: first, reading: None, write_buffer: Vec::new(), writing: None }
+        Self {
+            socket,
+            read_buffer: first,
+            reading: None,
+            write_buffer: Vec::new(),
+            writing: None,
+        }
     }
 
     fn start_write(&mut self) {
@@ -52,13 +58,19 @@ impl H2Socket {
 }
 
 impl AsyncRead for H2Socket {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.read_buffer.is_empty() {
             let reading = this.reading.get_or_insert_with(|| {
                 let socket = this.socket.clone();
                 let mut buffer = std::mem::take(&mut this.read_buffer);
-                buffer.reserve(limits::READ_BYTES_MIN.max(out.remaining().min(limits::READ_BYTES_MAX)));
+                buffer.reserve(
+                    limits::READ_BYTES_MIN.max(out.remaining().min(limits::READ_BYTES_MAX)),
+                );
                 Box::pin(async move { socket.read(buffer).await })
             });
             let (result, buffer) = ready!(reading.as_mut().poll(context));
@@ -74,7 +86,11 @@ impl AsyncRead for H2Socket {
 }
 
 impl AsyncWrite for H2Socket {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         if self.write_buffer.len() >= GATHER_BYTES {
             ready!(self.poll_written(context))?;
             self.start_write();
@@ -93,7 +109,9 @@ impl AsyncWrite for H2Socket {
             self.start_write();
         }
         let before = self.write_buffer.len();
-        parts.iter().for_each(|part| self.write_buffer.extend_from_slice(part));
+        parts
+            .iter()
+            .for_each(|part| self.write_buffer.extend_from_slice(part));
         Poll::Ready(Ok(self.write_buffer.len() - before))
     }
 

@@ -40,19 +40,23 @@ pub async fn serve(
         .max_header_list_size(limits::HTTP_HEAD_BYTES_MAX as u32)
         .handshake::<_, Bytes>(H2Socket::new(socket.clone(), buffer.bytes));
     let handshake = pin!(handshake);
-    let mut connection = match select(handshake, context.seam.sleep(limits::HTTP_REQUEST_TIMEOUT)).await {
-        Either::Left((Ok(connection), _)) => connection,
-        Either::Left((Err(error), _)) => {
-            tracing::warn!(remote, "HTTP/2 handshake failed: {error}");
-            return Some(CloseReason::ProtocolViolation);
-        }
-        Either::Right(_) => {
-            socket.cut();
-            return Some(CloseReason::SniffTimeout);
-        }
-    };
+    let mut connection =
+        match select(handshake, context.seam.sleep(limits::HTTP_REQUEST_TIMEOUT)).await {
+            Either::Left((Ok(connection), _)) => connection,
+            Either::Left((Err(error), _)) => {
+                tracing::warn!(remote, "HTTP/2 handshake failed: {error}");
+                return Some(CloseReason::ProtocolViolation);
+            }
+            Either::Right(_) => {
+                socket.cut();
+                return Some(CloseReason::SniffTimeout);
+            }
+        };
     if let Some(pings) = connection.ping_pong() {
-        context.seam.spawn("grpc keepalive", Box::pin(keep_alive(context.clone(), socket.clone(), pings)));
+        context.seam.spawn(
+            "grpc keepalive",
+            Box::pin(keep_alive(context.clone(), socket.clone(), pings)),
+        );
     }
     while let Some(request) = connection.accept().await {
         match request {
@@ -92,14 +96,19 @@ async fn route(
     };
     let response = match refusal {
         Ok(status) => status.alone(),
-        Err(code) => Response::builder().status(code).body(()).unwrap_or_default(),
+        Err(code) => Response::builder()
+            .status(code)
+            .body(())
+            .unwrap_or_default(),
     };
     respond.send_response(response, true).ok();
 }
 
 fn is_grpc(request: &Request<h2::RecvStream>) -> bool {
     let content_type = request.headers().get(http::header::CONTENT_TYPE);
-    content_type.and_then(|value| value.to_str().ok()).is_some_and(|value| value.starts_with("application/grpc"))
+    content_type
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.starts_with("application/grpc"))
 }
 
 /// Pings the peer; one that does not answer within an interval is gone.

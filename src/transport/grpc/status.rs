@@ -20,16 +20,26 @@ impl Status {
     pub fn of(reason: CloseReason) -> Self {
         let (code, text) = match reason {
             CloseReason::ClientClosed | CloseReason::Finished => (0, ""),
-            CloseReason::ProtocolViolation | CloseReason::WrongFirstBytes => (3, "the stream broke the protocol"),
+            CloseReason::ProtocolViolation | CloseReason::WrongFirstBytes => {
+                (3, "the stream broke the protocol")
+            }
             CloseReason::DeadlineExceeded => (4, "the deadline set by the client has passed"),
-            CloseReason::FrameTooLarge | CloseReason::TooManySessions => (8, "beyond a limit of the server"),
-            CloseReason::OutboxFull | CloseReason::WriteDeadline => (8, "replies were not read in time"),
+            CloseReason::FrameTooLarge | CloseReason::TooManySessions => {
+                (8, "beyond a limit of the server")
+            }
+            CloseReason::OutboxFull | CloseReason::WriteDeadline => {
+                (8, "replies were not read in time")
+            }
             CloseReason::SigninTimeout => (16, "no sign-in in time"),
             CloseReason::TokenExpired => (16, "the token expired and was not renewed"),
             CloseReason::Drain => (14, "the server is shutting down: reconnect"),
             _ => (14, "the connection ended"),
         };
-        let message = if text.is_empty() { String::new() } else { format!("{text} ({reason})") };
+        let message = if text.is_empty() {
+            String::new()
+        } else {
+            format!("{text} ({reason})")
+        };
         Self { code, message }
     }
 
@@ -46,7 +56,10 @@ impl Status {
     pub fn alone(&self) -> Response<()> {
         let mut response = Response::new(());
         *response.headers_mut() = self.trailers();
-        response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        response.headers_mut().insert(
+            http::header::CONTENT_TYPE,
+            HeaderValue::from_static("application/grpc"),
+        );
         response
     }
 }

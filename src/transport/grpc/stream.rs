@@ -22,15 +22,28 @@ pub async fn serve(
     mut respond: SendResponse<Bytes>,
     remote: String,
 ) {
-    let deadline = request.headers().get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(timeout);
+    let deadline = request
+        .headers()
+        .get("grpc-timeout")
+        .and_then(|value| value.to_str().ok())
+        .and_then(timeout);
     let mut response = Response::new(());
     let content_type = HeaderValue::from_static("application/grpc");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, content_type);
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, content_type);
     let Ok(send) = respond.send_response(response, false) else {
-        return context.dispatcher.registry.gauges.count_close(CloseReason::Network);
+        return context
+            .dispatcher
+            .registry
+            .gauges
+            .count_close(CloseReason::Network);
     };
     let session = context.dispatcher.open(Door::Grpc, remote);
-    context.seam.spawn("grpc writer", Box::pin(write(context.clone(), session.clone(), send)));
+    context.seam.spawn(
+        "grpc writer",
+        Box::pin(write(context.clone(), session.clone(), send)),
+    );
     let reading = pin!(read(context, &session, request.into_body()));
     let reason = match deadline {
         None => reading.await,
@@ -59,7 +72,9 @@ async fn read(context: &DoorContext, session: &Rc<Session>, mut body: RecvStream
         let length = data.len();
         // A DATA frame that holds whole messages is cut in place.
         if buffer.is_empty() {
-            buffer = data.try_into_mut().unwrap_or_else(|data| BytesMut::from(&data[..]));
+            buffer = data
+                .try_into_mut()
+                .unwrap_or_else(|data| BytesMut::from(&data[..]));
         } else {
             buffer.extend_from_slice(&data);
         }
@@ -77,7 +92,10 @@ async fn read(context: &DoorContext, session: &Rc<Session>, mut body: RecvStream
 async fn write(context: Rc<DoorContext>, session: Rc<Session>, mut send: SendStream<Bytes>) {
     while let Some(batch) = session.outbox.next_batch().await {
         for segment in batch {
-            if send_all(&context, &session, &mut send, segment).await.is_err() {
+            if send_all(&context, &session, &mut send, segment)
+                .await
+                .is_err()
+            {
                 session.close(CloseReason::Network);
                 session.outbox.abandon();
                 return send.send_reset(Reason::CANCEL);
@@ -109,7 +127,8 @@ async fn send_all(
         };
         let part = segment.split_to(capacity.min(segment.len()));
         let count = part.len();
-        send.send_data(part, false).map_err(|_| CloseReason::Network)?;
+        send.send_data(part, false)
+            .map_err(|_| CloseReason::Network)?;
         session.outbox.wrote(context.seam.clock().now(), count);
     }
     Ok(())

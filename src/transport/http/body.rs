@@ -11,7 +11,11 @@ use super::super::socket::{ReadBuffer, Socket};
 use super::head::RequestHead;
 
 /// Reads the whole body. The outer error is the connection's, the inner the client's.
-pub async fn read(socket: &Socket, buffer: &mut ReadBuffer, head: &RequestHead) -> io::Result<Result<Bytes>> {
+pub async fn read(
+    socket: &Socket,
+    buffer: &mut ReadBuffer,
+    head: &RequestHead,
+) -> io::Result<Result<Bytes>> {
     if head.chunked {
         return chunks(socket, buffer).await;
     }
@@ -23,7 +27,11 @@ pub async fn read(socket: &Socket, buffer: &mut ReadBuffer, head: &RequestHead) 
 }
 
 async fn more(socket: &Socket, buffer: &mut ReadBuffer, needed: usize) -> io::Result<()> {
-    if buffer.fill(socket, needed).await? { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    if buffer.fill(socket, needed).await? {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
 }
 
 async fn chunks(socket: &Socket, buffer: &mut ReadBuffer) -> io::Result<Result<Bytes>> {
@@ -35,11 +43,17 @@ async fn chunks(socket: &Socket, buffer: &mut ReadBuffer) -> io::Result<Result<B
                 more(socket, buffer, 1).await?;
                 continue;
             }
-            _ => return Ok(Err(Error::protocol("A chunk of the body has no valid size line."))),
+            _ => {
+                return Ok(Err(Error::protocol(
+                    "A chunk of the body has no valid size line.",
+                )));
+            }
         };
         if size > (limits::HTTP_BODY_BYTES_MAX - body.len()) as u64 {
             let limit = limits::HTTP_BODY_BYTES_MAX;
-            return Ok(Err(Error::too_large(format!("The body is above the limit of {limit} bytes."))));
+            return Ok(Err(Error::too_large(format!(
+                "The body is above the limit of {limit} bytes."
+            ))));
         }
         let size = size as usize;
         while buffer.bytes.len() < line + size + 2 {
@@ -51,7 +65,9 @@ async fn chunks(socket: &Socket, buffer: &mut ReadBuffer) -> io::Result<Result<B
         buffer.bytes.advance(size);
         // Trailers are not used by any client; a body ends with an empty line.
         if &buffer.bytes[..2] != b"\r\n" {
-            return Ok(Err(Error::protocol("A chunk of the body does not end where its size says.")));
+            return Ok(Err(Error::protocol(
+                "A chunk of the body does not end where its size says.",
+            )));
         }
         buffer.bytes.advance(2);
         if size == 0 {

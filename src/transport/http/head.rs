@@ -39,10 +39,16 @@ pub fn parse(bytes: &mut BytesMut) -> Result<Option<RequestHead>> {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) if bytes.len() >= limits::HTTP_HEAD_BYTES_MAX => {
             let limit = limits::HTTP_HEAD_BYTES_MAX;
-            return Err(Error::too_large(format!("The request head is larger than {limit} bytes: send fewer headers.")));
+            return Err(Error::too_large(format!(
+                "The request head is larger than {limit} bytes: send fewer headers."
+            )));
         }
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(error) => return Err(Error::protocol(format!("This is not an HTTP/1.1 request: {error}."))),
+        Err(error) => {
+            return Err(Error::protocol(format!(
+                "This is not an HTTP/1.1 request: {error}."
+            )));
+        }
     };
     let head = read(&request)?;
     bytes.advance(length);
@@ -60,7 +66,9 @@ fn read(request: &httparse::Request<'_, '_>) -> Result<RequestHead> {
     for header in request.headers.iter() {
         let value = || String::from_utf8_lossy(header.value).trim().to_owned();
         match header.name.to_ascii_lowercase().as_str() {
-            "content-length" => head.content_length = Some(content_length(&value(), head.content_length)?),
+            "content-length" => {
+                head.content_length = Some(content_length(&value(), head.content_length)?)
+            }
             "transfer-encoding" => head.chunked = chunked(&value())?,
             "connection" => head.connection = value().to_ascii_lowercase(),
             "expect" => head.expects_continue = value().eq_ignore_ascii_case("100-continue"),
@@ -79,7 +87,9 @@ fn read(request: &httparse::Request<'_, '_>) -> Result<RequestHead> {
     }
     if head.chunked && head.content_length.is_some() {
         // Two lengths are how requests are smuggled past a proxy (RFC 9112, 6.3).
-        return Err(Error::protocol("The request has both Content-Length and Transfer-Encoding: send one."));
+        return Err(Error::protocol(
+            "The request has both Content-Length and Transfer-Encoding: send one.",
+        ));
     }
     Ok(head)
 }
@@ -89,11 +99,15 @@ fn content_length(value: &str, earlier: Option<usize>) -> Result<usize> {
     let length = value.parse::<usize>().ok().filter(|_| digits);
     let length = length.ok_or_else(|| Error::protocol("Content-Length is not a number."))?;
     if earlier.is_some_and(|earlier| earlier != length) {
-        return Err(Error::protocol("Content-Length is given twice with different values."));
+        return Err(Error::protocol(
+            "Content-Length is given twice with different values.",
+        ));
     }
     if length > limits::HTTP_BODY_BYTES_MAX {
         let limit = limits::HTTP_BODY_BYTES_MAX;
-        return Err(Error::too_large(format!("A body of {length} bytes is above the limit of {limit} bytes.")));
+        return Err(Error::too_large(format!(
+            "A body of {length} bytes is above the limit of {limit} bytes."
+        )));
     }
     Ok(length)
 }
@@ -102,7 +116,9 @@ fn chunked(value: &str) -> Result<bool> {
     if value.eq_ignore_ascii_case("chunked") {
         return Ok(true);
     }
-    Err(Error::protocol(format!("Transfer-Encoding {value:?} is not supported: send chunked, or Content-Length.")))
+    Err(Error::protocol(format!(
+        "Transfer-Encoding {value:?} is not supported: send chunked, or Content-Length."
+    )))
 }
 
 #[cfg(test)]
@@ -115,9 +131,14 @@ mod tests {
 
     #[test]
     fn a_request_is_read_and_taken_from_the_buffer() {
-        let mut bytes = BytesMut::from("POST /api/v2?x=1 HTTP/1.1\r\nContent-Length: 3\r\nAuthorization: Bearer t\r\n\r\nabc");
+        let mut bytes = BytesMut::from(
+            "POST /api/v2?x=1 HTTP/1.1\r\nContent-Length: 3\r\nAuthorization: Bearer t\r\n\r\nabc",
+        );
         let head = parse(&mut bytes).expect("valid").expect("complete");
-        assert_eq!((head.method.as_str(), head.path.as_str()), ("POST", "/api/v2"));
+        assert_eq!(
+            (head.method.as_str(), head.path.as_str()),
+            ("POST", "/api/v2")
+        );
         assert_eq!((head.content_length, head.keep_alive), (Some(3), true));
         assert_eq!(head.authorization, "Bearer t");
         assert_eq!(&bytes[..], b"abc");
@@ -136,7 +157,10 @@ mod tests {
             assert!(head(bad).is_err(), "{bad:?}");
         }
         assert!(head("GET / HT").expect("partial").is_none());
-        let endless = format!("GET / HTTP/1.1\r\nx: {}", "y".repeat(limits::HTTP_HEAD_BYTES_MAX));
+        let endless = format!(
+            "GET / HTTP/1.1\r\nx: {}",
+            "y".repeat(limits::HTTP_HEAD_BYTES_MAX)
+        );
         assert!(head(&endless).is_err());
     }
 }

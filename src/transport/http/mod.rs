@@ -47,7 +47,10 @@ pub async fn serve(
         }
         let keep = head.keep_alive && !context.dispatcher.is_draining();
         let page = answer(context, &head, body, &remote).await;
-        if respond::page(&socket, &page, keep, head.method == "HEAD").await.is_err() {
+        if respond::page(&socket, &page, keep, head.method == "HEAD")
+            .await
+            .is_err()
+        {
             return Some(CloseReason::Network);
         }
         if !keep {
@@ -59,7 +62,10 @@ pub async fn serve(
 type Request = Result<(RequestHead, Bytes), Error>;
 
 /// Reads one request; `None` at the end of the stream.
-async fn next_request(socket: &Socket, buffer: &mut ReadBuffer) -> Result<Option<Request>, CloseReason> {
+async fn next_request(
+    socket: &Socket,
+    buffer: &mut ReadBuffer,
+) -> Result<Option<Request>, CloseReason> {
     let head = loop {
         match head::parse(&mut buffer.bytes) {
             Ok(Some(head)) => break head,
@@ -102,9 +108,19 @@ async fn timely<T>(
 async fn answer(context: &Rc<DoorContext>, head: &RequestHead, body: Bytes, remote: &str) -> Page {
     match (head.method.as_str(), head.path.as_str()) {
         ("POST", "/api/v2") => rest::envelope(context, head, &body, remote).await,
-        ("OPTIONS", _) => Page { status: 204, content_type: "text/plain", body: Vec::new() },
-        ("GET" | "HEAD", path) => context.pages.get(path).unwrap_or_else(|| respond::not_found(head)),
-        (_, "/api/v2") => respond::plain(405, "Use POST with one JSON envelope (Content-Type: application/json)."),
+        ("OPTIONS", _) => Page {
+            status: 204,
+            content_type: "text/plain",
+            body: Vec::new(),
+        },
+        ("GET" | "HEAD", path) => context
+            .pages
+            .get(path)
+            .unwrap_or_else(|| respond::not_found(head)),
+        (_, "/api/v2") => respond::plain(
+            405,
+            "Use POST with one JSON envelope (Content-Type: application/json).",
+        ),
         _ => respond::not_found(head),
     }
 }

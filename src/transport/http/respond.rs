@@ -18,12 +18,29 @@ Access-Control-Allow-Headers: Origin, X-Requested-With, Content-Type, Accept, Ac
 Access-Control-Allow-Credentials: true\r\n\
 Cache-Control: private, no-cache, no-store, must-revalidate\r\n";
 
-pub async fn page(socket: &Socket, page: &Page, keep_alive: bool, head_only: bool) -> io::Result<()> {
+pub async fn page(
+    socket: &Socket,
+    page: &Page,
+    keep_alive: bool,
+    head_only: bool,
+) -> io::Result<()> {
     let mut text = String::with_capacity(640);
     let connection = if keep_alive { "keep-alive" } else { "close" };
-    write!(text, "HTTP/1.1 {} {}\r\n{COMMON_HEADERS}Connection: {connection}\r\n", page.status, phrase(page.status)).ok();
+    write!(
+        text,
+        "HTTP/1.1 {} {}\r\n{COMMON_HEADERS}Connection: {connection}\r\n",
+        page.status,
+        phrase(page.status)
+    )
+    .ok();
     if page.status != 204 {
-        write!(text, "Content-Type: {}\r\nContent-Length: {}\r\n", page.content_type, page.body.len()).ok();
+        write!(
+            text,
+            "Content-Type: {}\r\nContent-Length: {}\r\n",
+            page.content_type,
+            page.body.len()
+        )
+        .ok();
     }
     text.push_str("\r\n");
     let mut bytes = text.into_bytes();
@@ -35,15 +52,27 @@ pub async fn page(socket: &Socket, page: &Page, keep_alive: bool, head_only: boo
 
 /// A request that could not be read: answered and closed.
 pub async fn error(socket: &Socket, error: &Error, keep_alive: bool) -> io::Result<()> {
-    page(socket, &plain(error.http_status(), &error.context), keep_alive, false).await
+    page(
+        socket,
+        &plain(error.http_status(), &error.context),
+        keep_alive,
+        false,
+    )
+    .await
 }
 
 pub async fn go_on(socket: &Socket) -> io::Result<()> {
-    socket.write_all(Bytes::from_static(b"HTTP/1.1 100 Continue\r\n\r\n")).await
+    socket
+        .write_all(Bytes::from_static(b"HTTP/1.1 100 Continue\r\n\r\n"))
+        .await
 }
 
 pub fn plain(status: u16, text: &str) -> Page {
-    Page { status, content_type: "text/plain; charset=utf-8", body: format!("{text}\n").into_bytes() }
+    Page {
+        status,
+        content_type: "text/plain; charset=utf-8",
+        body: format!("{text}\n").into_bytes(),
+    }
 }
 
 pub fn not_found(head: &RequestHead) -> Page {

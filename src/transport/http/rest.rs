@@ -15,7 +15,12 @@ use crate::wire::rest::{self, RestEnvelope};
 use super::super::{DoorContext, Page};
 use super::head::RequestHead;
 
-pub async fn envelope(context: &Rc<DoorContext>, head: &RequestHead, body: &Bytes, remote: &str) -> Page {
+pub async fn envelope(
+    context: &Rc<DoorContext>,
+    head: &RequestHead,
+    body: &Bytes,
+    remote: &str,
+) -> Page {
     let request = match rest::decode(body) {
         Ok(request) => request,
         Err(error) => return failed("", &error),
@@ -36,23 +41,42 @@ async fn exchange(
     head: &RequestHead,
     request: &RestEnvelope,
 ) -> Result<Vec<u8>> {
-    let jwt = if request.jwt.is_empty() { bearer(&head.authorization) } else { &request.jwt };
-    context.dispatcher.submit(session, encode(request, jwt)).await?;
+    let jwt = if request.jwt.is_empty() {
+        bearer(&head.authorization)
+    } else {
+        &request.jwt
+    };
+    context
+        .dispatcher
+        .submit(session, encode(request, jwt))
+        .await?;
     session.quiet().await;
     session.outbox.close();
     let mut reply = BytesMut::new();
     while let Some(batch) = session.outbox.next_batch().await {
-        batch.iter().for_each(|segment| reply.extend_from_slice(segment));
+        batch
+            .iter()
+            .for_each(|segment| reply.extend_from_slice(segment));
     }
     if reply.is_empty() {
         // `noop` and other silent commands: still valid JSON, the client's connect parses it.
-        let nothing = Outgoing { command: &request.command, rid: &request.id, ..Outgoing::default() };
+        let nothing = Outgoing {
+            command: &request.command,
+            rid: &request.id,
+            ..Outgoing::default()
+        };
         return Ok(rest::encode_reply(&nothing, &[]));
     }
     let head = Head::scan(&reply)?;
     let type_url = std::str::from_utf8(&reply[head.type_url.clone()]).unwrap_or_default();
     let type_name = type_url.strip_prefix(TYPE_URL_PREFIX).unwrap_or_default();
-    let parts = Outgoing { command: head.command, rid: head.rid, id: head.id, type_name, ..Outgoing::default() };
+    let parts = Outgoing {
+        command: head.command,
+        rid: head.rid,
+        id: head.id,
+        type_name,
+        ..Outgoing::default()
+    };
     Ok(rest::encode_reply(&parts, head.body(&reply)))
 }
 
@@ -87,11 +111,25 @@ fn bearer(authorization: &str) -> &str {
 fn failed(request_id: &str, error: &Error) -> Page {
     use prost::Message;
     let message = error.context.to_string();
-    let body = crate::wire::proto::ErrorResponse { message, code: 0, stack: String::new() }.encode_to_vec();
-    let parts = Outgoing { command: "error", rid: request_id, type_name: "ErrorResponse", ..Outgoing::default() };
+    let body = crate::wire::proto::ErrorResponse {
+        message,
+        code: 0,
+        stack: String::new(),
+    }
+    .encode_to_vec();
+    let parts = Outgoing {
+        command: "error",
+        rid: request_id,
+        type_name: "ErrorResponse",
+        ..Outgoing::default()
+    };
     json(rest::encode_reply(&parts, &body))
 }
 
 fn json(body: Vec<u8>) -> Page {
-    Page { status: 200, content_type: "application/json", body }
+    Page {
+        status: 200,
+        content_type: "application/json",
+        body,
+    }
 }

@@ -32,7 +32,10 @@ pub struct Frames {
 
 impl Frames {
     pub fn new() -> Self {
-        Self { open: None, continued: false }
+        Self {
+            open: None,
+            continued: false,
+        }
     }
 
     /// Takes what can be taken from the front of `bytes`; `None`: more bytes are needed.
@@ -56,8 +59,11 @@ impl Frames {
             }
             let mut cursor = Cursor::new(&bytes[..]);
             let parsed = FrameHeader::parse(&mut cursor);
-            let parsed = parsed.map_err(|error| violation(&format!("its header is not valid ({error})")))?;
-            let Some((header, length)) = parsed else { return Ok(None) };
+            let parsed =
+                parsed.map_err(|error| violation(&format!("its header is not valid ({error})")))?;
+            let Some((header, length)) = parsed else {
+                return Ok(None);
+            };
             let header_bytes = cursor.position() as usize;
             let mask = check(&header, length)?;
             match header.opcode {
@@ -84,7 +90,9 @@ impl Frames {
             (Data::Binary, false) | (Data::Continue, true) => {}
             (Data::Binary, true) => return Err(violation("a new message starts inside another")),
             (Data::Continue, false) => return Err(violation("a continuation continues nothing")),
-            (Data::Text, _) => return Err(violation("it is text; envelopes travel in binary frames")),
+            (Data::Text, _) => {
+                return Err(violation("it is text; envelopes travel in binary frames"));
+            }
             (Data::Reserved(_), _) => return Err(violation("its opcode is reserved")),
         }
         self.continued = !is_final;
@@ -103,10 +111,16 @@ fn check(header: &FrameHeader, length: u64) -> Result<[u8; 4]> {
     if header.rsv1 || header.rsv2 || header.rsv3 {
         return Err(violation("it uses an extension that was not agreed"));
     }
-    if matches!(header.opcode, OpCode::Control(_)) && (length > CONTROL_BYTES_MAX || !header.is_final) {
-        return Err(violation("a control frame is fragmented or longer than 125 bytes"));
+    if matches!(header.opcode, OpCode::Control(_))
+        && (length > CONTROL_BYTES_MAX || !header.is_final)
+    {
+        return Err(violation(
+            "a control frame is fragmented or longer than 125 bytes",
+        ));
     }
-    header.mask.ok_or_else(|| violation("it is not masked, as frames of clients must be"))
+    header
+        .mask
+        .ok_or_else(|| violation("it is not masked, as frames of clients must be"))
 }
 
 fn control(kind: Control, payload: BytesMut) -> Result<Event> {
@@ -145,7 +159,12 @@ mod tests {
     fn frame(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
         let mut bytes = vec![first, 0x80 | payload.len() as u8];
         bytes.extend_from_slice(&mask);
-        bytes.extend(payload.iter().enumerate().map(|(index, byte)| byte ^ mask[index % 4]));
+        bytes.extend(
+            payload
+                .iter()
+                .enumerate()
+                .map(|(index, byte)| byte ^ mask[index % 4]),
+        );
         bytes
     }
 
@@ -169,16 +188,29 @@ mod tests {
         bytes.extend(frame(0x89, b"ping", [1, 2, 3, 4]));
         bytes.extend(frame(0x80, &payload[33..], [5, 0, 250, 1]));
         for piece in 1..bytes.len() {
-            assert_eq!(data_of(&bytes, piece).expect("valid"), payload, "pieces of {piece}");
+            assert_eq!(
+                data_of(&bytes, piece).expect("valid"),
+                payload,
+                "pieces of {piece}"
+            );
         }
     }
 
     #[test]
     fn what_breaks_the_rules_is_refused() {
         assert!(data_of(&frame(0x81, b"text", [1; 4]), 64).is_err(), "text");
-        assert!(data_of(&frame(0xc2, b"x", [1; 4]), 64).is_err(), "reserved bit");
-        assert!(data_of(&frame(0x80, b"x", [1; 4]), 64).is_err(), "continuation of nothing");
-        assert!(data_of(&frame(0x09, b"x", [1; 4]), 64).is_err(), "fragmented control frame");
+        assert!(
+            data_of(&frame(0xc2, b"x", [1; 4]), 64).is_err(),
+            "reserved bit"
+        );
+        assert!(
+            data_of(&frame(0x80, b"x", [1; 4]), 64).is_err(),
+            "continuation of nothing"
+        );
+        assert!(
+            data_of(&frame(0x09, b"x", [1; 4]), 64).is_err(),
+            "fragmented control frame"
+        );
         assert!(data_of(&[0x82, 1, b'x'], 64).is_err(), "no mask");
         let mut nested = frame(0x02, b"a", [1; 4]);
         nested.extend(frame(0x82, b"b", [1; 4]));

@@ -9,8 +9,15 @@ pub fn answer(head: &RequestHead) -> Result<String, String> {
     if head.websocket_version != "13" {
         return Err("HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into());
     }
-    if head.websocket_key.is_empty() || !head.connection.split(',').any(|name| name.trim() == "upgrade") {
-        return Err("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into());
+    if head.websocket_key.is_empty()
+        || !head
+            .connection
+            .split(',')
+            .any(|name| name.trim() == "upgrade")
+    {
+        return Err(
+            "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into(),
+        );
     }
     let accept = derive_accept_key(head.websocket_key.as_bytes());
     Ok(format!(
@@ -30,7 +37,18 @@ mod tests {
             connection: "keep-alive, upgrade".into(),
             ..RequestHead::default()
         };
-        assert!(answer(&head).expect("accepted").contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-        assert!(answer(&RequestHead { websocket_version: "8".into(), ..head }).expect_err("refused").contains("426"));
+        assert!(
+            answer(&head)
+                .expect("accepted")
+                .contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+        );
+        assert!(
+            answer(&RequestHead {
+                websocket_version: "8".into(),
+                ..head
+            })
+            .expect_err("refused")
+            .contains("426")
+        );
     }
 }

@@ -24,16 +24,30 @@ pub fn is_path(path: &str) -> bool {
 }
 
 /// Answers the upgrade and serves the session to its end.
-pub async fn serve(context: &Rc<DoorContext>, socket: Socket, buffer: ReadBuffer, head: &RequestHead, remote: String) {
+pub async fn serve(
+    context: &Rc<DoorContext>,
+    socket: Socket,
+    buffer: ReadBuffer,
+    head: &RequestHead,
+    remote: String,
+) {
     let answer = match handshake::answer(head) {
         Ok(answer) => answer,
         Err(refusal) => {
             socket.write_all(Bytes::from(refusal)).await.ok();
-            return context.dispatcher.registry.gauges.count_close(CloseReason::ProtocolViolation);
+            return context
+                .dispatcher
+                .registry
+                .gauges
+                .count_close(CloseReason::ProtocolViolation);
         }
     };
     if socket.write_all(Bytes::from(answer)).await.is_err() {
-        return context.dispatcher.registry.gauges.count_close(CloseReason::Network);
+        return context
+            .dispatcher
+            .registry
+            .gauges
+            .count_close(CloseReason::Network);
     }
     let session = context.dispatcher.open(Door::WebSocket, remote);
     let cut = socket.clone();
@@ -44,12 +58,26 @@ pub async fn serve(context: &Rc<DoorContext>, socket: Socket, buffer: ReadBuffer
     framed::end(context, &session, reason).await;
 }
 
-async fn read(context: &DoorContext, session: &Rc<Session>, socket: &Socket, mut buffer: ReadBuffer) -> CloseReason {
+async fn read(
+    context: &DoorContext,
+    session: &Rc<Session>,
+    socket: &Socket,
+    mut buffer: ReadBuffer,
+) -> CloseReason {
     let mut frames = Frames::new();
     let mut inbound = Inbound::new();
     let mut stream = BytesMut::new();
     loop {
-        match take(context, session, &mut frames, &mut inbound, &mut buffer.bytes, &mut stream).await {
+        match take(
+            context,
+            session,
+            &mut frames,
+            &mut inbound,
+            &mut buffer.bytes,
+            &mut stream,
+        )
+        .await
+        {
             Ok(None) => {}
             Ok(Some(reason)) => return reason,
             Err(error) => return framed::violation(context, session, &error),

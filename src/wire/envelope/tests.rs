@@ -144,7 +144,7 @@ fn a_reply_is_byte_exact() {
         rid: "r",
         type_name: "CountResponse",
         body_len: 2,
-        ..Outgoing::default()
+        ..Outgoing::default()..Outgoing::default()
     };
     let mut out = Vec::new();
     write_reply(&mut out, &parts);

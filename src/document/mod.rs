@@ -1,0 +1,9 @@
+pub mod filter {
+    pub struct Filter;
+}
+pub mod projection {
+    pub struct Projection;
+}
+pub mod sort {
+    pub struct Sort;
+}
