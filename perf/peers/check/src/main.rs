@@ -7,7 +7,11 @@ use std::time::Duration;
 use check::load::{self, Load};
 
 const USAGE: &str = "usage: check bench --url tcp://127.0.0.1:PORT [--op ping] [--expect echo] \
-    [--connections N] [--in-flight N] [--duration SECONDS] [--body-bytes N] [--json]";
+    [--connections N] [--in-flight N] [--duration SECONDS] [--payload BYTES] [--json]";
+/// Body of an envelope that asks for nothing, in bytes; with its length, 120.
+const BODY_BYTES: usize = 116;
+/// Far below the largest frame.
+const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
 /// Windows and connections a try needs at most.
 const COUNT_MAX: usize = 1024;
 
@@ -38,7 +42,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Load, String> {
         return Err("the first word is bench".into());
     }
     let mut address = None;
-    let (mut connections, mut in_flight, mut body_bytes, mut seconds) = (1, 1, 116, 5.0);
+    let (mut connections, mut in_flight, mut payload, mut seconds) = (1, 1, 0, 5.0);
     while let Some(name) = args.next() {
         if name == "--json" {
             continue;
@@ -54,7 +58,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Load, String> {
             }
             ("--connections", text) => connections = number(&name, text, COUNT_MAX)?,
             ("--in-flight", text) => in_flight = number(&name, text, COUNT_MAX)?,
-            ("--body-bytes", text) => body_bytes = number(&name, text, 1024 * 1024)?,
+            ("--payload", text) => payload = number(&name, text, PAYLOAD_BYTES_MAX)?,
             ("--duration", text) => {
                 seconds = text
                     .trim_end_matches('s')
@@ -66,6 +70,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Load, String> {
     }
     let duration = Duration::try_from_secs_f64(seconds).map_err(|e| format!("--duration: {e}"))?;
     let address = address.ok_or("--url is missing")?;
+    let body_bytes = BODY_BYTES + payload;
     Ok(Load {
         address,
         connections,
