@@ -142,6 +142,9 @@ impl Dispatcher {
         let barrier = command.is_some_and(|command| command.barrier);
         if !session.may_begin() || session.outbox.over_since().is_some() {
             self.wait_for_room(session).await;
+            if session.close_reason().is_some() {
+                return;
+            }
         }
         session.begin(barrier);
         let token = session.token();

@@ -1,8 +1,10 @@
 //! The seam as production has it: the system's clock and randomness, compio's timers
 //! and tasks.
 
-use std::cell::Cell;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -52,7 +54,12 @@ pub struct ShardSeam {
     clock: Arc<SystemClock>,
     stalls: Option<StallReporter>,
     blocking_jobs: Rc<Cell<usize>>,
+    failure: Failure,
 }
+
+/// Why the shard cannot go on: the first task that panicked. Handlers catch their own
+/// panics; what reaches this has broken the state of the shard.
+pub type Failure = Rc<RefCell<Option<String>>>;
 
 impl ShardSeam {
     pub fn new(clock: Arc<SystemClock>, stalls: Option<StallReporter>) -> Rc<Self> {
@@ -60,7 +67,14 @@ impl ShardSeam {
             clock,
             stalls,
             blocking_jobs: Rc::default(),
+            failure: Rc::default(),
         })
+    }
+}
+
+impl ShardSeam {
+    pub fn failure(&self) -> Failure {
+        self.failure.clone()
     }
 }
 
@@ -90,6 +104,7 @@ impl Seam for ShardSeam {
                 name,
                 task,
                 stalls: stalls.clone(),
+                failure: self.failure.clone(),
             })
             .detach(),
             None => compio::runtime::spawn(task).detach(),
@@ -117,6 +132,7 @@ struct Watched {
     name: &'static str,
     task: LocalFuture<()>,
     stalls: StallReporter,
+    failure: Failure,
 }
 
 impl Future for Watched {
@@ -125,6 +141,23 @@ impl Future for Watched {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         let task = this.task.as_mut();
-        this.stalls.watch(this.name, || task.poll(context))
+        let poll = AssertUnwindSafe(|| task.poll(context));
+        let polled = this.stalls.watch(this.name, || catch_unwind(poll));
+        polled.unwrap_or_else(|panic| {
+            let text = panic_text(&*panic);
+            this.failure
+                .borrow_mut()
+                .get_or_insert(format!("task {:?} panicked: {text}", this.name));
+            Poll::Ready(())
+        })
     }
+}
+
+/// What a panic said.
+pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
 }

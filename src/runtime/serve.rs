@@ -18,7 +18,7 @@ use crate::transport::listen::Listener;
 
 use super::mesh::{Mail, Mesh};
 use super::preflight;
-use super::seam::{ShardSeam, SystemClock};
+use super::seam::{ShardSeam, SystemClock, panic_text};
 use super::shard::{self, Plan};
 use super::signals;
 use super::status::ServerStatus;
@@ -156,10 +156,7 @@ fn start_shard(plan: Plan, events: Sender<Event>) -> Result<JoinHandle<()>> {
         }));
         let result = match result {
             Ok(result) => result.map_err(|error| error.to_string()),
-            Err(panic) => Err(panic
-                .downcast_ref::<String>()
-                .cloned()
-                .unwrap_or_else(|| "it panicked".into())),
+            Err(panic) => Err(format!("it panicked: {}", panic_text(&*panic))),
         };
         events.send(Event::Ended(shard, result)).ok();
     };

@@ -33,7 +33,7 @@ use crate::transport::{self, Accepted, DoorContext, Pages};
 use super::mesh::{Inbox, Mail, Mesh};
 use super::placement::LeastConnections;
 
-use super::seam::{ShardSeam, SystemClock};
+use super::seam::{Failure, ShardSeam, SystemClock};
 use super::status::ServerStatus;
 use super::sweep;
 
@@ -83,21 +83,23 @@ pub fn run(plan: Plan, ready: impl FnOnce()) -> Result<()> {
     runtime.enter(|| {
         let shard = runtime.block_on(Shard::start(plan))?;
         ready();
-        shard.turns(&runtime);
-        Ok(())
+        shard.turns(&runtime)
     })
 }
 
 struct Shard {
     dispatcher: Rc<Dispatcher>,
     ended: Rc<Cell<bool>>,
+    failure: Failure,
 }
 
 impl Shard {
     async fn start(plan: Plan) -> Result<Self> {
         let gauges = plan.status.gauges[plan.shard].clone();
         let stalls = StallReporter::new(plan.shard, plan.clock.clone(), gauges.clone());
-        let seam: SharedSeam = ShardSeam::new(plan.clock.clone(), Some(stalls.clone()));
+        let shard_seam = ShardSeam::new(plan.clock.clone(), Some(stalls.clone()));
+        let failure = shard_seam.failure();
+        let seam: SharedSeam = shard_seam;
         let store: Rc<dyn crate::store::DocumentStore> = Rc::new(plan.store.handle(seam.clone()));
         let authority = Authority::new(
             store.clone(),
@@ -139,13 +141,20 @@ impl Shard {
         );
         let mail = read_mail(plan.inbox, doors, accepting, ended.clone());
         seam.spawn("shard inbox", Box::pin(mail));
-        Ok(Self { dispatcher, ended })
+        Ok(Self {
+            dispatcher,
+            ended,
+            failure,
+        })
     }
 
-    fn turns(&self, runtime: &Runtime) {
+    fn turns(&self, runtime: &Runtime) -> Result<()> {
         while !self.ended.get() {
             self.dispatcher.turn();
             let tasks = runtime.run();
+            if let Some(reason) = self.failure.borrow_mut().take() {
+                return Err(Error::internal(reason));
+            }
             if tasks || self.dispatcher.queued() > 0 {
                 runtime.poll_with(Some(Duration::ZERO));
             } else {
@@ -155,6 +164,7 @@ impl Shard {
         // One more turn lets closing sockets leave the ring.
         runtime.run();
         runtime.poll_with(Some(Duration::ZERO));
+        Ok(())
     }
 }
 

@@ -144,7 +144,7 @@ fn a_reply_is_byte_exact() {
         rid: "r",
         type_name: "CountResponse",
         body_len: 2,
-        ..Outgoing::default()..Outgoing::default()
+        ..Outgoing::default()
     };
     let mut out = Vec::new();
     write_reply(&mut out, &parts);
@@ -208,6 +208,8 @@ proptest! {
             seq: envelope.seq,
             id: &envelope.id,
             rid: &envelope.rid,
+            priority: envelope.priority,
+            jwt: &envelope.jwt,
             traceid: &envelope.traceid,
             spanid: &envelope.spanid,
             type_name: &type_name,
@@ -225,8 +227,6 @@ proptest! {
         };
         let expected = Envelope {
             command: format!("{}{suffix}", envelope.command),
-            priority: 0,
-            jwt: String::new(),
             data: Some(prost_types::Any { type_url, value: body }),
             ..envelope.clone()
         };
