@@ -99,36 +99,3 @@ pub struct Command {
     pub barrier: bool,
     pub run: Run,
 }
-pub fn unknown(name: &str) -> crate::error::Error {
-    crate::error::Error::invalid(format!("Unknown command {name}"))
-}
-pub fn find(name: &str) -> Option<&'static Command> {
-    STUB.iter().find(|c| c.name == name)
-}
-static STUB: [Command; 2] = [
-    Command {
-        name: "getelement",
-        request: "GetElementRequest",
-        reply_command: Some("getelement"),
-        family: Family::Transport,
-        access: Access::Anyone,
-        repeat: Repeat::Safe,
-        barrier: false,
-        run: Run::Now(|_r| {
-            Ok(Reply {
-                message: "GetElementResponse",
-                body: Bytes::new(),
-            })
-        }),
-    },
-    Command {
-        name: "ping",
-        request: "PingRequest",
-        reply_command: None,
-        family: Family::Transport,
-        access: Access::Anyone,
-        repeat: Repeat::Safe,
-        barrier: false,
-        run: Run::Silent,
-    },
-];

@@ -1,9 +1,0 @@
-pub mod filter {
-    pub struct Filter;
-}
-pub mod projection {
-    pub struct Projection;
-}
-pub mod sort {
-    pub struct Sort;
-}
