@@ -168,13 +168,11 @@ fn is_word(c: char) -> bool {
 /// Offsets at which `word` stands alone; an end that is no word character is left open.
 fn word_offsets(text: &str, word: &str) -> Vec<usize> {
     let closed = word.chars().next_back().is_some_and(is_word);
+    let touches = |neighbour: Option<char>| neighbour.is_some_and(is_word);
     let found = text.match_indices(word).map(|(offset, _)| offset);
     found
-        .filter(|&offset| {
-            let before = text[..offset].chars().next_back();
-            let after = text[offset + word.len()..].chars().next();
-            !before.is_some_and(is_word) && !(closed && after.is_some_and(is_word))
-        })
+        .filter(|&offset| !touches(text[..offset].chars().next_back()))
+        .filter(|&offset| !closed || !touches(text[offset + word.len()..].chars().next()))
         .collect()
 }
 
