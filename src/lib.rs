@@ -17,7 +17,9 @@
 //!
 //! `unsafe` is allowed in these rooms only, each block with its reason: `store/embedded/environment`.
 
+pub mod document;
 pub mod error;
 pub mod lanes;
 pub mod limits;
 pub mod seam;
+pub mod store;
