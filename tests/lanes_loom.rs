@@ -151,3 +151,20 @@ fn the_last_sender_of_two_ends_the_wait() {
         second.join().unwrap();
     });
 }
+
+#[test]
+fn nothing_stays_in_a_channel_whose_receiver_is_gone() {
+    explore(|| {
+        let (sender, receiver) = channel::<loom::sync::Arc<()>>(1);
+        let value = loom::sync::Arc::new(());
+        let sent = value.clone();
+        let sending = thread::spawn(move || {
+            let _ = sender.try_send(1, sent);
+            sender
+        });
+        drop(receiver);
+        let sender = sending.join().unwrap();
+        assert_eq!(loom::sync::Arc::strong_count(&value), 1);
+        drop(sender);
+    });
+}

@@ -4,10 +4,10 @@
 use serde_json::Value;
 
 mod scenarios;
-mod support;
+mod live;
 
 use scenarios::{Expect, SCENARIOS, Scenario, Step};
-use support::{Client, DOORS, Door, Reply, Server, connect, server::Options};
+use live::{Client, DOORS, Door, Reply, Server, connect, server::Options};
 
 /// Plays every scenario over every door and prints the matrix.
 #[test]

@@ -35,6 +35,12 @@ impl<T> Shared<T> {
             self.waker.wake();
         }
     }
+
+    fn discard(&self) {
+        for lane in &self.lanes {
+            while lane.pop().is_some() {}
+        }
+    }
 }
 
 /// Sending end; clones send into the same lanes.
@@ -42,7 +48,8 @@ pub struct Sender<T> {
     shared: Arc<Shared<T>>,
 }
 
-/// Receiving end. Dropping it makes every later `try_send` give its value back.
+/// Receiving end. Dropping it drops what is queued, and every later `try_send` gives its
+/// value back.
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
     weighted: Weighted,
@@ -73,7 +80,8 @@ pub fn channel<T: Send>(capacity_per_lane: usize) -> (Sender<T>, Receiver<T>) {
 impl<T: Send> Sender<T> {
     /// Queues `value`; a priority above 3 counts as 3. Values of one lane arrive in order.
     ///
-    /// Errors: gives the value back when its lane is full or the receiver is gone.
+    /// Errors: gives the value back when its lane is full or the receiver is gone. A value
+    /// queued while the receiver goes is dropped, as those queued before.
     pub fn try_send(&self, priority: u8, value: T) -> Result<(), T> {
         if self.is_closed() {
             return Err(value);
@@ -81,6 +89,11 @@ impl<T: Send> Sender<T> {
         let lane = usize::from(priority).min(PRIORITY_LANES - 1);
         self.shared.lanes[lane].push(value)?;
         self.shared.wake_if_asleep();
+        // Its fence pairs with the one in `Receiver::drop`: either that drop sees this
+        // value or this look sees the flag. Nothing sits in a channel nobody reads.
+        if self.is_closed() {
+            self.shared.discard();
+        }
         Ok(())
     }
 }
@@ -165,5 +178,7 @@ impl<T: Send> Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.shared.receiver_gone.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
+        self.shared.discard();
     }
 }
