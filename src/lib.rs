@@ -17,6 +17,7 @@
 //!
 //! `unsafe` is allowed in these rooms only, each block with its reason: `store/embedded/environment`.
 
+pub mod document;
 pub mod error;
 pub mod limits;
 pub mod seam;
