@@ -97,6 +97,9 @@ pub const REGEX_BYTES_MAX: usize = 32 * 1024;
 pub const REGEX_COMPILED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Conditions in one filter.
 pub const FILTER_NODES_MAX: usize = 100_000;
+/// Components of a dotted path that are digits. Each may mean a field or an array position,
+/// so a walk may branch at each: 2^8 ways through one document at worst.
+pub const PATH_POSITIONS_MAX: usize = 8;
 /// Rows of a query whose `top` is 0 (contract 6).
 pub const QUERY_TOP_DEFAULT: i64 = 500;
 /// Bytes of BSON one query may gather, for sorting or for its reply.
