@@ -3,11 +3,11 @@
 
 use serde_json::Value;
 
-mod scenarios;
 mod live;
+mod scenarios;
 
-use scenarios::{Expect, SCENARIOS, Scenario, Step};
 use live::{Client, DOORS, Door, Reply, Server, connect, server::Options};
+use scenarios::{Expect, SCENARIOS, Scenario, Step};
 
 /// Plays every scenario over every door and prints the matrix.
 #[test]
