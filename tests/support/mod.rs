@@ -1,4 +1,5 @@
 //! A seam for tests: one thread, real time, tasks on a local pool.
+#![allow(dead_code)] // each test binary uses its part
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -18,7 +19,10 @@ pub struct TestClock {
 
 impl TestClock {
     pub fn shared() -> Arc<dyn Clock> {
-        Arc::new(Self { start: Instant::now(), random: AtomicU64::new(1) })
+        Arc::new(Self {
+            start: Instant::now(),
+            random: AtomicU64::new(1),
+        })
     }
 }
 
@@ -33,10 +37,14 @@ impl Clock for TestClock {
 
     fn random_u64(&self) -> u64 {
         // A Weyl sequence through a mixer: distinct values, the same in every run.
-        let step = self.random.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        let step = self
+            .random
+            .fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
         (step ^ (step >> 31)).wrapping_mul(0xBF58_476D_1CE4_E5B9)
     }
 }
+
+pub mod embedded;
 
 type Tasks = Rc<RefCell<Vec<LocalFuture<()>>>>;
 
@@ -92,7 +100,10 @@ pub struct Pool {
 
 impl Pool {
     pub fn seam(&self) -> SharedSeam {
-        Rc::new(TestSeam { clock: TestClock::shared(), spawned: self.spawned.clone() })
+        Rc::new(TestSeam {
+            clock: TestClock::shared(),
+            spawned: self.spawned.clone(),
+        })
     }
 
     /// Runs `future` to its end on this thread.
