@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use opencore::admin::cli::{Cli, Command, ServeArgs};
-use opencore::admin::{doctor, serve};
+use opencore::admin::cli::{Cli, Command, ServeArgs, UserAction};
+use opencore::admin::{call, doctor, load, serve, users};
 use opencore::config::{self, Settings};
 use opencore::error::{Error, Result};
 
@@ -30,14 +30,35 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Doctor(args) => {
             let (table, starts) = doctor::report(&settings(&args)?);
             print!("{table}");
-            Ok(if starts { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            finish(starts)
         }
         Command::Settings => {
             print!("{}", config::sample());
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err(Error::internal("x")),
+        Command::Call(args) => finish(client(call::run(&args))?),
+        Command::Bench(args) => finish(client(load::run(&args))?),
+        Command::User(args) => match &args.action {
+            UserAction::Add(args) => finish(client(users::add(args))?),
+        },
+        Command::Token(args) => finish(client(users::token(&args))?),
     }
+}
+
+/// 0 when all was well.
+fn finish(well: bool) -> Result<ExitCode> {
+    Ok(if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs a client command on a runtime of this thread.
+fn client<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = compio::runtime::Runtime::new()
+        .map_err(|cause| Error::internal("the client's runtime").because(cause))?;
+    runtime.block_on(work)
 }
 
 fn run_serve(args: &ServeArgs) -> Result<ExitCode> {
@@ -61,5 +82,8 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
 /// Hands over to the runtime room; returns when the server has drained.
 fn start(settings: Arc<Settings>) -> Result<()> {
     let (driver, _) = opencore::runtime::preflight::choose_driver(settings.driver)?;
-    Err(Error::internal(format!("driver {}: no shards in this build", driver.name())))
+    Err(Error::internal(format!(
+        "driver {}: no shards in this build",
+        driver.name()
+    )))
 }

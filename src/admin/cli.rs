@@ -157,9 +157,10 @@ pub struct BenchArgs {
     /// Connections to open.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub connections: u32,
-    /// Requests each connection keeps unanswered (closed loop); with --rate the most it may.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub in_flight: u32,
+    /// Requests each connection keeps unanswered [default: 1]; with --rate the most
+    /// it may [default: 1024].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub in_flight: Option<u32>,
     /// Requests per second, all connections together, sent on a schedule; latency
     /// then counts from the time a request was due, so a stall is not hidden.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
@@ -183,6 +184,17 @@ pub struct BenchArgs {
     pub pid: Option<u32>,
 }
 
+impl BenchArgs {
+    /// `in_flight`, or what it is when it is not given.
+    pub fn requests_in_flight(&self) -> u32 {
+        let unless_given = match self.rate {
+            Some(_) => crate::limits::LOAD_OPEN_IN_FLIGHT,
+            None => 1,
+        };
+        self.in_flight.unwrap_or(unless_given)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,7 +211,9 @@ mod tests {
         assert!(bare.command.is_none());
         assert_eq!(bare.serve.listen, ["a", "b"]);
         let named = Cli::parse_from(["opencore", "serve", "--shards", "2"]);
-        assert!(matches!(named.command, Some(Command::Serve(args)) if args.shards.as_deref() == Some("2")));
+        assert!(
+            matches!(named.command, Some(Command::Serve(args)) if args.shards.as_deref() == Some("2"))
+        );
         assert!(Cli::try_parse_from(["opencore", "--shards", "2", "doctor"]).is_err());
     }
 }

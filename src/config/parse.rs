@@ -151,11 +151,7 @@ pub fn json_array(text: &str) -> Parsed<serde_json::Value> {
 }
 
 /// Between `min` and `max`; a bare number counts in `unit`.
-pub fn duration(
-    unit: Duration,
-    min: Duration,
-    max: Duration,
-) -> impl Fn(&str) -> Parsed<Duration> {
+pub fn duration(unit: Duration, min: Duration, max: Duration) -> impl Fn(&str) -> Parsed<Duration> {
     move |text| {
         parse_duration(text, unit)
             .filter(|duration| (min..=max).contains(duration))
@@ -175,7 +171,7 @@ pub fn parse_duration(text: &str, unit: Duration) -> Option<Duration> {
     let mut total = Duration::ZERO;
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: u32 = rest[..digits].parse().ok()?;
+        let number: u64 = rest[..digits].parse().ok()?;
         rest = &rest[digits..];
         let letters = rest
             .find(|c: char| c.is_ascii_digit())
@@ -189,8 +185,8 @@ pub fn parse_duration(text: &str, unit: Duration) -> Option<Duration> {
             _ => return None,
         };
         let part = match seconds {
-            None => Duration::from_millis(number.into()),
-            Some(seconds) => Duration::from_secs(u64::from(number) * seconds),
+            None => Duration::from_millis(number),
+            Some(seconds) => Duration::from_secs(number.checked_mul(seconds)?),
         };
         total = total.checked_add(part)?;
         rest = &rest[letters..];
@@ -266,7 +262,15 @@ mod tests {
             parse_duration("10000", Duration::from_millis(1)),
             Some(SECOND * 10)
         );
-        for wrong in ["", "m", "5 parsecs", "-1s", "5m3", "99999999999d", "1.5h"] {
+        for wrong in [
+            "",
+            "m",
+            "5 parsecs",
+            "-1s",
+            "5m3",
+            "999999999999999999d",
+            "1.5h",
+        ] {
             assert_eq!(parse_duration(wrong, SECOND), None, "{wrong}");
         }
     }
@@ -279,7 +283,14 @@ mod tests {
             address("localhost:1").unwrap(),
             "127.0.0.1:1".parse().unwrap()
         );
-        for wrong in ["", "3000", "127.0.0.1", ":x", "example.com:1", "1.2.3.4:70000"] {
+        for wrong in [
+            "",
+            "3000",
+            "127.0.0.1",
+            ":x",
+            "example.com:1",
+            "1.2.3.4:70000",
+        ] {
             assert!(address(wrong).is_err(), "{wrong}");
         }
     }
