@@ -145,6 +145,27 @@ pub const TOKEN_CACHE_MAX: usize = 16_384;
 /// Longest password accepted, bytes; bcrypt itself reads 72.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 
+// --- command line -------------------------------------------------------------
+
+/// Bytes the client and the load tool ask for with one read.
+pub const CLIENT_READ_BYTES: usize = 64 * 1024;
+/// Bytes that may wait between HTTP/2 and the socket of the client, each way.
+pub const CLIENT_DUPLEX_BYTES_MAX: usize = 1024 * 1024;
+/// Time the client waits for a connection, its handshake included.
+pub const CLIENT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of an HTTP answer the client reads.
+pub const CLIENT_HTTP_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Time the load tool waits for replies that are due when its time is over.
+pub const LOAD_DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// Requests of one connection that are due and not yet sent, with `--rate`.
+pub const LOAD_BACKLOG_MAX: usize = 1 << 20;
+/// Documents the load tool inserts before it queries them.
+pub const LOAD_DOCUMENTS: usize = 1000;
+/// Requests the load tool keeps unanswered per connection with `--rate`, unless told.
+pub const LOAD_OPEN_IN_FLIGHT: u32 = 1024;
+/// Longest latency the load tool can tell apart, nanoseconds.
+pub const LOAD_LATENCY_NS_MAX: u64 = 600_000_000_000;
+
 const _: () = assert!(WRITE_SEGMENTS_MAX <= 1_024, "IOV_MAX");
 const _: () = assert!(READ_BYTES_MIN <= READ_BYTES_MAX && READ_BYTES_MAX <= FRAME_BYTES_MAX);
 const _: () = assert!(

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use opencore::admin::cli::{Cli, Command, ServeArgs};
+use opencore::admin::cli::{Cli, Command, ServeArgs, UserAction};
 use opencore::admin::pages::ServerPages;
-use opencore::admin::{banner, doctor, logging, serve};
+use opencore::admin::{banner, call, doctor, load, logging, serve, users};
 use opencore::config::{self, Settings};
 use opencore::error::{Error, Result};
 use opencore::runtime::serve::Outside;
@@ -32,18 +32,35 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Doctor(args) => {
             let (table, starts) = doctor::report(&settings(&args)?);
             print!("{table}");
-            Ok(if starts {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            })
+            finish(starts)
         }
         Command::Settings => {
             print!("{}", config::sample());
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err(Error::internal("x")),
+        Command::Call(args) => finish(client(call::run(&args))?),
+        Command::Bench(args) => finish(client(load::run(&args))?),
+        Command::User(args) => match &args.action {
+            UserAction::Add(args) => finish(client(users::add(args))?),
+        },
+        Command::Token(args) => finish(client(users::token(&args))?),
     }
+}
+
+/// 0 when all was well.
+fn finish(well: bool) -> Result<ExitCode> {
+    Ok(if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs a client command on a runtime of this thread.
+fn client<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = compio::runtime::Runtime::new()
+        .map_err(|cause| Error::internal("the client's runtime").because(cause))?;
+    runtime.block_on(work)
 }
 
 fn run_serve(args: &ServeArgs) -> Result<ExitCode> {

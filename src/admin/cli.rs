@@ -157,9 +157,10 @@ pub struct BenchArgs {
     /// Connections to open.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub connections: u32,
-    /// Requests each connection keeps unanswered (closed loop); with --rate the most it may.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub in_flight: u32,
+    /// Requests each connection keeps unanswered [default: 1]; with --rate the most
+    /// it may [default: 1024].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub in_flight: Option<u32>,
     /// Requests per second, all connections together, sent on a schedule; latency
     /// then counts from the time a request was due, so a stall is not hidden.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
@@ -181,6 +182,17 @@ pub struct BenchArgs {
     /// Process id of the server, for its memory with --idle.
     #[arg(long)]
     pub pid: Option<u32>,
+}
+
+impl BenchArgs {
+    /// `in_flight`, or what it is when it is not given.
+    pub fn requests_in_flight(&self) -> u32 {
+        let unless_given = match self.rate {
+            Some(_) => crate::limits::LOAD_OPEN_IN_FLIGHT,
+            None => 1,
+        };
+        self.in_flight.unwrap_or(unless_given)
+    }
 }
 
 #[cfg(test)]
