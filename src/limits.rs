@@ -27,8 +27,6 @@ pub const GROUP_NESTING_MAX: usize = 32;
 
 /// Bytes a session may owe its client before the shard stops reading from it.
 pub const OUTBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// How long a session may stay above `OUTBOX_BYTES_MAX`, or a write may make no progress, before it is closed.
-pub const SLOW_CONSUMER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Segments handed to one vectored write; Linux accepts at most 1,024.
 pub const WRITE_SEGMENTS_MAX: usize = 256;
 /// A reply payload of at least this size is gathered, not copied, bytes.

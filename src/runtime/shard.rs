@@ -125,6 +125,7 @@ impl Shard {
             ping_interval: plan.settings.ping_clients_interval,
             heartbeat_timeout: plan.settings.client_heartbeat_timeout,
             signin_timeout: plan.settings.client_signin_timeout,
+            slow_consumer_timeout: plan.settings.slow_consumer_timeout,
         };
         seam.spawn(
             "session sweep",

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use crate::limits;
 use crate::seam::Ticks;
 
 use super::{CloseReason, Door, Session};
@@ -19,6 +18,8 @@ pub struct Timers {
     pub heartbeat_timeout: Duration,
     /// `client_signin_timeout`.
     pub signin_timeout: Duration,
+    /// `slow_consumer_timeout`: replies unread, or a write without progress.
+    pub slow_consumer_timeout: Duration,
 }
 
 /// What is due for a session.
@@ -39,14 +40,14 @@ pub fn due(session: &Session, timers: &Timers, now: Ticks, unix_ms: i64) -> Due 
     if session
         .outbox
         .over_since()
-        .is_some_and(|since| past(since, limits::SLOW_CONSUMER_TIMEOUT))
+        .is_some_and(|since| past(since, timers.slow_consumer_timeout))
     {
         return Due::Close(CloseReason::OutboxFull);
     }
     if session
         .outbox
         .waiting_since()
-        .is_some_and(|since| past(since, limits::SLOW_CONSUMER_TIMEOUT))
+        .is_some_and(|since| past(since, timers.slow_consumer_timeout))
     {
         return Due::Close(CloseReason::WriteDeadline);
     }
@@ -90,6 +91,7 @@ mod tests {
         ping_interval: Duration::from_secs(10),
         heartbeat_timeout: Duration::from_secs(60),
         signin_timeout: Duration::from_secs(120),
+        slow_consumer_timeout: Duration::from_secs(30),
     };
 
     fn at(seconds: u64) -> Ticks {
