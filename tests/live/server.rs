@@ -52,9 +52,9 @@ impl Options {
     }
 }
 
-/// The server under test: what cargo built, or what `OPENCORE_BIN` names.
+/// The server under test: what cargo built, or what `OPENCORE_SERVER` names.
 pub fn binary() -> PathBuf {
-    std::env::var_os("OPENCORE_BIN")
+    std::env::var_os("OPENCORE_SERVER")
         .map_or_else(|| env!("CARGO_BIN_EXE_opencore").into(), PathBuf::from)
 }
 
