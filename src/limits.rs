@@ -92,6 +92,9 @@ pub const REGEX_BYTES_MAX: usize = 32 * 1024;
 pub const REGEX_COMPILED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Conditions in one filter.
 pub const FILTER_NODES_MAX: usize = 100_000;
+/// Components of a dotted path that are digits. Each may mean a field or an array position,
+/// so a walk may branch at each: 2^8 ways through one document at worst.
+pub const PATH_POSITIONS_MAX: usize = 8;
 /// Rows of a query whose `top` is 0 (contract 6).
 pub const QUERY_TOP_DEFAULT: i64 = 500;
 /// Bytes of BSON one query may gather, for sorting or for its reply.
@@ -128,6 +131,19 @@ pub const FEED_CHANGES_MAX: u64 = 1_000_000;
 pub const TOKEN_CACHE_MAX: usize = 16_384;
 /// Longest password accepted, bytes; bcrypt itself reads 72.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
+/// Changes of the feed that a shard reads to follow `users`; beyond, it reads `users` anew.
+pub const DIRECTORY_CATCH_UP_CHANGES_MAX: u64 = 10_000;
+/// Changes taken from the feed at a time.
+pub const FEED_READ_CHANGES_MAX: usize = 512;
+
+// --- commands ---------------------------------------------------------------
+
+/// Locks of insert-or-update and of unique names in the process; keys that share one wait needlessly.
+pub const KEY_LOCKS: usize = 1024;
+/// Times a write is planned anew because its document changed meanwhile.
+pub const WRITE_ATTEMPTS_MAX: usize = 32;
+/// Documents of a `deletemany` read and removed at a time.
+pub const DELETE_BATCH_DOCUMENTS: usize = 1000;
 
 const _: () = assert!(WRITE_SEGMENTS_MAX <= 1_024, "IOV_MAX");
 const _: () = assert!(READ_BYTES_MIN <= READ_BYTES_MAX && READ_BYTES_MAX <= FRAME_BYTES_MAX);
