@@ -33,6 +33,7 @@ pub struct Authority {
     tokens: RefCell<TokenCache>,
     refreshing: Gate,
     guest: Rc<Identity>,
+    installation: String,
 }
 
 /// The client a refusal speaks of.
@@ -68,11 +69,13 @@ impl Authority {
         settings: Arc<Settings>,
         secret: &str,
     ) -> Self {
+        let keys = TokenKeys::new(secret);
         Self {
             store,
             seam,
             settings,
-            keys: TokenKeys::new(secret),
+            installation: keys.installation(),
+            keys,
             cost: Cost::default(),
             directory: RefCell::default(),
             tokens: RefCell::default(),
@@ -89,6 +92,11 @@ impl Authority {
 
     pub fn password_cost(&self) -> Cost {
         self.cost
+    }
+
+    /// An id of this installation, the same as long as its secret is.
+    pub fn installation(&self) -> &str {
+        &self.installation
     }
 
     /// Rules for `_acl` fields.

@@ -89,6 +89,12 @@ impl TokenKeys {
         }
     }
 
+    /// A text that only the secret determines and that does not tell it.
+    pub fn installation(&self) -> String {
+        let signed = jsonwebtoken::crypto::sign(b"installation", &self.encoding, Algorithm::HS256);
+        signed.unwrap_or_default()
+    }
+
     /// A token for a user. Claims count whole seconds, so it holds for at least `lifetime`
     /// less one second and no longer than `lifetime`.
     pub fn issue(&self, user_id: &str, unix_ms: i64, lifetime: Duration) -> Result<Issued> {
