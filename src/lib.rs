@@ -23,6 +23,7 @@ pub mod command;
 pub mod config;
 pub mod document;
 pub mod error;
+pub mod lanes;
 pub mod limits;
 pub mod runtime;
 pub mod seam;

@@ -114,6 +114,8 @@ pub const COLLECTIONS_MAX: usize = 10_000;
 
 /// Write batches waiting in one priority lane of the ledger's intake.
 pub const LEDGER_LANE_BATCHES_MAX: usize = 4096;
+/// Write batches one shard may have with the ledger; with many shards the share of the lane is less.
+pub const LEDGER_HANDLE_BATCHES_MAX: usize = 1024;
 /// Bytes of documents waiting in the ledger's intake, all lanes.
 pub const LEDGER_INTAKE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Write batches committed in one transaction, one sync.
@@ -122,8 +124,14 @@ pub const LEDGER_GROUP_BATCHES_MAX: usize = 1024;
 pub const LEDGER_GROUP_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Map size of the embedded database, bytes: an upper bound of address space, not of disk taken.
 pub const MAP_BYTES_MAX: usize = 1 << 40;
+/// Smallest map size, bytes: the tables themselves must fit.
+pub const MAP_BYTES_MIN: usize = 1024 * 1024;
+/// Threads that read the embedded database at one time.
+pub const READERS_MAX: u32 = 512;
 /// Changes kept in the change feed before the oldest are trimmed.
 pub const FEED_CHANGES_MAX: u64 = 1_000_000;
+/// Bytes of changes kept in the change feed before the oldest are trimmed.
+pub const FEED_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
 // --- identity ---------------------------------------------------------------
 
@@ -157,6 +165,15 @@ const _: () = assert!(
 );
 const _: () = assert!(LEDGER_GROUP_BYTES_MAX >= 2 * DOCUMENT_BYTES_MAX);
 const _: () = assert!(LEDGER_INTAKE_BYTES_MAX >= LEDGER_GROUP_BYTES_MAX);
+const _: () = assert!(LEDGER_HANDLE_BATCHES_MAX <= LEDGER_LANE_BATCHES_MAX);
+const _: () = assert!(
+    COLLECTION_NAME_BYTES_MAX <= 255,
+    "the change feed keeps a name's length in one byte"
+);
+const _: () = assert!(
+    READERS_MAX as usize >= 2 * SHARDS_MAX,
+    "each shard reads, and so may others"
+);
 const _: () = assert!(
     OUTBOX_BYTES_MAX >= DOCUMENT_BYTES_MAX,
     "one largest document fits"
