@@ -152,6 +152,19 @@ pub const FEED_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 pub const TOKEN_CACHE_MAX: usize = 16_384;
 /// Longest password accepted, bytes; bcrypt itself reads 72.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
+/// Changes of the feed that a shard reads to follow `users`; beyond, it reads `users` anew.
+pub const DIRECTORY_CATCH_UP_CHANGES_MAX: u64 = 10_000;
+/// Changes taken from the feed at a time.
+pub const FEED_READ_CHANGES_MAX: usize = 512;
+
+// --- commands ---------------------------------------------------------------
+
+/// Locks of insert-or-update and of unique names in the process; keys that share one wait needlessly.
+pub const KEY_LOCKS: usize = 1024;
+/// Times a write is planned anew because its document changed meanwhile.
+pub const WRITE_ATTEMPTS_MAX: usize = 32;
+/// Documents of a `deletemany` read and removed at a time.
+pub const DELETE_BATCH_DOCUMENTS: usize = 1000;
 
 // --- command line -------------------------------------------------------------
 

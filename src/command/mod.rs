@@ -12,6 +12,26 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+mod access;
+mod collection;
+mod delete;
+mod identity;
+mod insert;
+pub mod locks;
+mod plan;
+mod read;
+mod reply;
+mod rules;
+mod table;
+mod transport;
+mod update;
+mod upsert;
+mod users;
+mod writer;
+
+pub use identity::user_of;
+pub use table::{COMMANDS, NOT_YET, find, unknown};
+
 use crate::auth::{Authority, Identity};
 use crate::config::Settings;
 use crate::error::Result;
@@ -25,6 +45,8 @@ pub struct Services {
     pub seam: SharedSeam,
     pub store: Rc<dyn DocumentStore>,
     pub authority: Rc<Authority>,
+    /// One for the whole process, shared by its shards.
+    pub locks: Arc<locks::KeyLocks>,
 }
 
 /// One request, authenticated and admitted.

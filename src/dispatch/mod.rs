@@ -22,6 +22,7 @@ use crate::wire::envelope::Head;
 use crate::wire::names::lower;
 
 mod queue;
+mod renew;
 mod run;
 mod stall;
 
@@ -219,11 +220,6 @@ impl Dispatcher {
                 .snapshot()
                 .iter()
                 .all(|session| session.in_flight() == 0)
-    }
-
-    /// Gives a session whose token ends soon a new one.
-    pub fn renew(self: &Rc<Self>, session: &Rc<Session>) {
-        let _ = session;
     }
 
     fn count(&self, failed: bool) {

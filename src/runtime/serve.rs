@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use crate::auth::bootstrap::{self, Bootstrapped};
+use crate::auth::bootstrap;
+use crate::auth::password::Cost;
+use crate::command::locks::KeyLocks;
 use crate::config::{Driver, Settings};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -56,7 +58,8 @@ pub fn run(settings: Arc<Settings>, outside: Outside) -> Result<()> {
         clock: clock.clone(),
     };
     let store = EmbeddedStore::open(&settings.data, options)?;
-    let bootstrapped = prepare(driver, &settings, &clock, &store)?;
+    let root_password = prepare(driver, &settings, &clock, &store)?;
+    let secret = bootstrap::secret(&settings.data, &settings, &*clock)?;
     let shards = preflight::shard_count(&settings);
     let gauges: Vec<Arc<Gauges>> = (0..shards).map(|_| Arc::default()).collect();
     let (pipes, addresses) = listeners
@@ -80,12 +83,13 @@ pub fn run(settings: Arc<Settings>, outside: Outside) -> Result<()> {
     let started = Started {
         shards,
         driver_note,
-        root_password: bootstrapped.generated_password.clone(),
+        root_password,
     };
     let base = Base {
         driver,
         settings,
-        secret: bootstrapped.secret.into(),
+        secret: secret.into(),
+        locks: Arc::default(),
         clock,
         store: store.clone(),
         status,
@@ -100,7 +104,7 @@ pub fn run(settings: Arc<Settings>, outside: Outside) -> Result<()> {
     for pipe in &base.status.pipes {
         std::fs::remove_file(pipe).ok();
     }
-    store.close()?;
+    store.close();
     ended
 }
 
@@ -108,6 +112,7 @@ struct Base {
     driver: Driver,
     settings: Arc<Settings>,
     secret: Arc<str>,
+    locks: Arc<KeyLocks>,
     clock: Arc<SystemClock>,
     store: EmbeddedStore,
     status: Arc<ServerStatus>,
@@ -133,6 +138,7 @@ impl Base {
                 driver: self.driver,
                 settings: self.settings.clone(),
                 secret: self.secret.clone(),
+                locks: self.locks.clone(),
                 clock: self.clock.clone(),
                 store: self.store.clone(),
                 mesh: mesh.clone(),
@@ -234,19 +240,19 @@ fn bind(settings: &Settings) -> Result<Vec<Listener>> {
     Ok(listeners)
 }
 
-/// Well-known users and roles, before any door opens.
+/// Well-known users and roles, before any door opens. Returns root's password when it was generated.
 fn prepare(
     driver: Driver,
-    settings: &Arc<Settings>,
+    settings: &Settings,
     clock: &Arc<SystemClock>,
     store: &EmbeddedStore,
-) -> Result<Bootstrapped> {
+) -> Result<Option<String>> {
     let refused = |error| Error::internal("the I/O driver cannot start").because(error);
     let runtime = shard::runtime(driver, None).map_err(refused)?;
     runtime.block_on(async {
         let seam: SharedSeam = ShardSeam::new(clock.clone(), None);
         let handle = store.handle(seam.clone());
-        bootstrap::prepare(&handle, &seam, settings).await
+        bootstrap::prepare(&handle, &*seam, settings, Cost::default()).await
     })
 }
 

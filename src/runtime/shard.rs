@@ -18,6 +18,7 @@ use compio::runtime::{Runtime, RuntimeBuilder};
 
 use crate::auth::Authority;
 use crate::command::Services;
+use crate::command::locks::KeyLocks;
 use crate::config::{Driver, Settings};
 use crate::dispatch::{Dispatcher, StallReporter};
 use crate::error::{Error, Result};
@@ -44,6 +45,7 @@ pub struct Plan {
     pub driver: Driver,
     pub settings: Arc<Settings>,
     pub secret: Arc<str>,
+    pub locks: Arc<KeyLocks>,
     pub clock: Arc<SystemClock>,
     pub store: EmbeddedStore,
     pub mesh: Mesh,
@@ -101,18 +103,18 @@ impl Shard {
         let failure = shard_seam.failure();
         let seam: SharedSeam = shard_seam;
         let store: Rc<dyn crate::store::DocumentStore> = Rc::new(plan.store.handle(seam.clone()));
-        let authority = Authority::new(
+        let authority = Rc::new(Authority::new(
             store.clone(),
             seam.clone(),
             plan.settings.clone(),
             &plan.secret,
-        )
-        .await?;
+        ));
         let services = Rc::new(Services {
             settings: plan.settings.clone(),
             seam: seam.clone(),
             store,
             authority,
+            locks: plan.locks,
         });
         let dispatcher = Dispatcher::new(services, Registry::new(plan.shard, gauges), stalls);
         let doors = Rc::new(DoorContext {

@@ -97,6 +97,7 @@ pub struct Session {
     agent: RefCell<String>,
     version: RefCell<String>,
     pings: Cell<bool>,
+    renewing: Cell<bool>,
     last_message: Cell<Ticks>,
     last_ping: Cell<Ticks>,
     guest_requests: Cell<bool>,
@@ -129,6 +130,7 @@ impl Session {
             agent: RefCell::default(),
             version: RefCell::default(),
             pings: Cell::new(true),
+            renewing: Cell::new(false),
             last_message: Cell::new(now),
             last_ping: Cell::new(now),
             guest_requests: Cell::new(false),
@@ -180,6 +182,11 @@ impl Session {
                 *field.borrow_mut() = value.to_owned();
             }
         }
+    }
+
+    /// Marks whether a new token is on its way; returns what was marked before.
+    pub fn renewing(&self, now: bool) -> bool {
+        self.renewing.replace(now)
     }
 
     /// Whether the server pings this client; after sign-in the client decides (contract 2.8).
