@@ -1,7 +1,7 @@
 //! Bad input on every door where it can happen: a clear error to whoever can receive
 //! it, the connection ends by a named reason where it must, and the server goes on.
 //!
-//! Runs against the server that `OPENCORE_SERVER` names, or else the one cargo built.
+//! Runs against the server that `OPENCORE_BIN` names, or else the one cargo built.
 
 use std::io::{Read, Write};
 use std::time::Duration;

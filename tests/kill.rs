@@ -3,7 +3,7 @@
 //! The ledger of what was acknowledged is kept here, outside the server's process.
 //! `OPENCORE_KILLS` sets the number of kills (20 by default), `OPENCORE_SEED` the moments.
 //!
-//! Runs against the server that `OPENCORE_SERVER` names, or else the one cargo built.
+//! Runs against the server that `OPENCORE_BIN` names, or else the one cargo built.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The scenario table, played over every door: what a command does is the same by
 //! whichever way it came in.
 //!
-//! Runs against the server that `OPENCORE_SERVER` names, or else the one cargo built.
+//! Runs against the server that `OPENCORE_BIN` names, or else the one cargo built.
 
 use serde_json::Value;
 

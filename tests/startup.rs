@@ -1,6 +1,6 @@
 //! The start-up matrix: what refuses to start says why, and what to do.
 //!
-//! Runs against the server that `OPENCORE_SERVER` names, or else the one cargo built.
+//! Runs against the server that `OPENCORE_BIN` names, or else the one cargo built.
 
 use std::fs;
 use std::io::Write;

@@ -17,6 +17,8 @@ pub struct Server {
     pub port: u16,
     pub pipe: String,
     pub data: PathBuf,
+    /// Root's token, once a client has it.
+    pub root_token: Arc<Mutex<Option<String>>>,
     log: Arc<Mutex<String>>,
     _folder: Option<tempfile::TempDir>,
 }
@@ -52,9 +54,9 @@ impl Options {
     }
 }
 
-/// The server under test: what cargo built, or what `OPENCORE_SERVER` names.
+/// The server under test: what cargo built, or what `OPENCORE_BIN` names.
 pub fn binary() -> PathBuf {
-    std::env::var_os("OPENCORE_SERVER")
+    std::env::var_os("OPENCORE_BIN")
         .map_or_else(|| env!("CARGO_BIN_EXE_opencore").into(), PathBuf::from)
 }
 
@@ -109,6 +111,7 @@ impl Server {
             port,
             pipe,
             data,
+            root_token: Arc::default(),
             log,
             _folder: folder,
         };
