@@ -63,7 +63,10 @@ fuzz_target!(|frame: &[u8]| {
         // The type_url is ignored, so it may be any bytes; prost wants text.
         (Ok(_), Err(error)) => {
             let words = error.to_string();
-            assert!(words.contains("type_url") && words.contains("UTF-8"), "{words}");
+            assert!(
+                words.contains("type_url") && words.contains("UTF-8"),
+                "{words}"
+            );
         }
     }
 });

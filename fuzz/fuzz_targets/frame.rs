@@ -16,7 +16,10 @@ fn decode(mut decoder: FrameDecoder, stream: &[u8], piece_len: usize) -> (Vec<By
             match decoder.next(&mut buffer) {
                 Ok(Some(frame)) => frames.push(frame),
                 Ok(None) => {
-                    assert!(decoder.needed(&buffer) > 0, "no progress and nothing needed");
+                    assert!(
+                        decoder.needed(&buffer) > 0,
+                        "no progress and nothing needed"
+                    );
                     break;
                 }
                 Err(_) => return (frames, true),
