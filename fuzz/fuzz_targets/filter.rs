@@ -12,8 +12,15 @@ use opencore::document::raw;
 use opencore::document::sort::Sort;
 
 fuzz_target!(|text: &str| {
-    let Some((query, item)) = text.split_once('\n') else { return };
-    let (Ok(query), Ok(item)) = (json::parse_query(query, "query"), json::parse_document(item, "item")) else { return };
+    let Some((query, item)) = text.split_once('\n') else {
+        return;
+    };
+    let (Ok(query), Ok(item)) = (
+        json::parse_query(query, "query"),
+        json::parse_document(item, "item"),
+    ) else {
+        return;
+    };
     if let Ok(filter) = Filter::parse(&query) {
         let matches = filter.matches(&item);
         let again = Filter::parse(filter.source()).expect("the source is a filter");
@@ -31,6 +38,9 @@ fuzz_target!(|text: &str| {
     }
     if let Ok(Some(sort)) = Sort::parse(&query) {
         assert!(sort.compare(&item, &item).is_eq());
-        assert_eq!(sort.compare(&item, &query), sort.compare(&query, &item).reverse());
+        assert_eq!(
+            sort.compare(&item, &query),
+            sort.compare(&query, &item).reverse()
+        );
     }
 });

@@ -11,7 +11,9 @@ fuzz_target!(|text: &str| {
     if let Ok(query) = json::parse_query(text, "query") {
         raw::check(&query, "query").expect("a query is within the bounds");
     }
-    let Ok(document) = json::parse_document(text, "item") else { return };
+    let Ok(document) = json::parse_document(text, "item") else {
+        return;
+    };
     raw::check(&document, "item").expect("a document is within the bounds");
     let mut written = Vec::new();
     json::write_document(&document, &mut written).expect("what was read can be written");
@@ -19,5 +21,9 @@ fuzz_target!(|text: &str| {
     let again = json::parse_document(&written, "item").expect("what was written can be read");
     let mut twice = Vec::new();
     json::write_document(&again, &mut twice).expect("what was read can be written");
-    assert_eq!(written.as_bytes(), twice, "the second round changes nothing");
+    assert_eq!(
+        written.as_bytes(),
+        twice,
+        "the second round changes nothing"
+    );
 });
