@@ -114,6 +114,8 @@ pub const QUERY_TOP_DEFAULT: i64 = 500;
 pub const QUERY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Documents examined before a scan lets other tasks of the shard run.
 pub const SCAN_BATCH_DOCUMENTS: usize = 256;
+/// Bytes of documents examined before a scan lets other tasks of the shard run.
+pub const SCAN_BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Items of one `insertmany` or `insertorupdatemany`.
 pub const BATCH_ITEMS_MAX: usize = 100_000;
 /// Access control entries kept on a document (`max_ace_count`, contract 4.2).
