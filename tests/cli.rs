@@ -137,6 +137,9 @@ fn put(out: &mut Vec<u8>, command: &str, rid: &str, type_name: &str, body: &[u8]
 /// Answers getelement with its own xpath and pings in between.
 fn element(stream: TcpStream) {
     frames(stream, |head, frame, out| {
+        if head.command != "getelement" {
+            return;
+        }
         put(out, "ping", "", "PingRequest", &[]);
         put(
             out,
