@@ -4,7 +4,15 @@ pub mod banner;
 pub mod call;
 pub mod cli;
 pub mod doctor;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a client runs its own tasks and clock"
+)]
 pub mod link;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a client runs its own tasks and clock"
+)]
 pub mod load;
 pub mod rest;
 pub mod serve;
