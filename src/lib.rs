@@ -18,9 +18,17 @@
 //! `unsafe` is allowed in these rooms only, each block with its reason: `store/embedded/environment`.
 
 pub mod admin;
+pub mod auth;
+pub mod command;
 pub mod config;
+pub mod dispatch;
+pub mod document;
 pub mod error;
+pub mod lanes;
 pub mod limits;
 pub mod runtime;
 pub mod seam;
+pub mod session;
+pub mod store;
+pub mod transport;
 pub mod wire;

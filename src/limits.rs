@@ -27,8 +27,6 @@ pub const GROUP_NESTING_MAX: usize = 32;
 
 /// Bytes a session may owe its client before the shard stops reading from it.
 pub const OUTBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// How long a session may stay above `OUTBOX_BYTES_MAX`, or a write may make no progress, before it is closed.
-pub const SLOW_CONSUMER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Segments handed to one vectored write; Linux accepts at most 1,024.
 pub const WRITE_SEGMENTS_MAX: usize = 256;
 /// A reply payload of at least this size is gathered, not copied, bytes.
@@ -43,6 +41,11 @@ pub const SHARD_SESSIONS_MAX: usize = 65_536;
 pub const SHARD_REQUEST_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Time from accept to the first complete message that tells the protocol.
 pub const SNIFF_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Time a frame may take from its first byte to its last, besides `FRAME_BYTES_PER_SECOND_MIN`.
+pub const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
+/// Slowest upload that is served: a frame of n bytes gets n / this many seconds more.
+pub const FRAME_BYTES_PER_SECOND_MIN: u64 = 64 * 1024;
 
 // --- shard --------------------------------------------------------------
 
@@ -90,8 +93,21 @@ pub const NESTING_MAX: usize = 100;
 pub const REGEX_BYTES_MAX: usize = 32 * 1024;
 /// Compiled size of one regular expression, bytes.
 pub const REGEX_COMPILED_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Compiled size up to which a regular expression counts as small, bytes.
+pub const REGEX_SMALL_BYTES_MAX: usize = 256 * 1024;
+/// Different regular expressions in one filter.
+pub const FILTER_REGEXES_MAX: usize = 64;
+/// Those of them that may be larger than `REGEX_SMALL_BYTES_MAX`.
+pub const FILTER_LARGE_REGEXES_MAX: usize = 4;
 /// Conditions in one filter.
 pub const FILTER_NODES_MAX: usize = 100_000;
+/// Components of a dotted path that are digits. Each may mean a field or an array position,
+/// so a walk may branch at each: 2^8 ways through one document at worst.
+pub const PATH_POSITIONS_MAX: usize = 8;
+/// Fields of one sort (MongoDB's own bound).
+pub const SORT_FIELDS_MAX: usize = 32;
+/// Fields of one projection.
+pub const PROJECTION_FIELDS_MAX: usize = 1000;
 /// Rows of a query whose `top` is 0 (contract 6).
 pub const QUERY_TOP_DEFAULT: i64 = 500;
 /// Bytes of BSON one query may gather, for sorting or for its reply.
@@ -111,6 +127,8 @@ pub const COLLECTIONS_MAX: usize = 10_000;
 
 /// Write batches waiting in one priority lane of the ledger's intake.
 pub const LEDGER_LANE_BATCHES_MAX: usize = 4096;
+/// Write batches one shard may have with the ledger; with many shards the share of the lane is less.
+pub const LEDGER_HANDLE_BATCHES_MAX: usize = 1024;
 /// Bytes of documents waiting in the ledger's intake, all lanes.
 pub const LEDGER_INTAKE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Write batches committed in one transaction, one sync.
@@ -119,8 +137,14 @@ pub const LEDGER_GROUP_BATCHES_MAX: usize = 1024;
 pub const LEDGER_GROUP_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Map size of the embedded database, bytes: an upper bound of address space, not of disk taken.
 pub const MAP_BYTES_MAX: usize = 1 << 40;
+/// Smallest map size, bytes: the tables themselves must fit.
+pub const MAP_BYTES_MIN: usize = 1024 * 1024;
+/// Threads that read the embedded database at one time.
+pub const READERS_MAX: u32 = 512;
 /// Changes kept in the change feed before the oldest are trimmed.
 pub const FEED_CHANGES_MAX: u64 = 1_000_000;
+/// Bytes of changes kept in the change feed before the oldest are trimmed.
+pub const FEED_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
 // --- identity ---------------------------------------------------------------
 
@@ -128,6 +152,19 @@ pub const FEED_CHANGES_MAX: u64 = 1_000_000;
 pub const TOKEN_CACHE_MAX: usize = 16_384;
 /// Longest password accepted, bytes; bcrypt itself reads 72.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
+/// Changes of the feed that a shard reads to follow `users`; beyond, it reads `users` anew.
+pub const DIRECTORY_CATCH_UP_CHANGES_MAX: u64 = 10_000;
+/// Changes taken from the feed at a time.
+pub const FEED_READ_CHANGES_MAX: usize = 512;
+
+// --- commands ---------------------------------------------------------------
+
+/// Locks of insert-or-update and of unique names in the process; keys that share one wait needlessly.
+pub const KEY_LOCKS: usize = 1024;
+/// Times a write is planned anew because its document changed meanwhile.
+pub const WRITE_ATTEMPTS_MAX: usize = 32;
+/// Documents of a `deletemany` read and removed at a time.
+pub const DELETE_BATCH_DOCUMENTS: usize = 1000;
 
 // --- command line -------------------------------------------------------------
 
@@ -150,6 +187,7 @@ pub const LOAD_OPEN_IN_FLIGHT: u32 = 1024;
 /// Longest latency the load tool can tell apart, nanoseconds.
 pub const LOAD_LATENCY_NS_MAX: u64 = 600_000_000_000;
 
+const _: () = assert!(REGEX_SMALL_BYTES_MAX <= REGEX_COMPILED_BYTES_MAX);
 const _: () = assert!(WRITE_SEGMENTS_MAX <= 1_024, "IOV_MAX");
 const _: () = assert!(READ_BYTES_MIN <= READ_BYTES_MAX && READ_BYTES_MAX <= FRAME_BYTES_MAX);
 const _: () = assert!(
@@ -162,6 +200,15 @@ const _: () = assert!(
 );
 const _: () = assert!(LEDGER_GROUP_BYTES_MAX >= 2 * DOCUMENT_BYTES_MAX);
 const _: () = assert!(LEDGER_INTAKE_BYTES_MAX >= LEDGER_GROUP_BYTES_MAX);
+const _: () = assert!(LEDGER_HANDLE_BATCHES_MAX <= LEDGER_LANE_BATCHES_MAX);
+const _: () = assert!(
+    COLLECTION_NAME_BYTES_MAX <= 255,
+    "the change feed keeps a name's length in one byte"
+);
+const _: () = assert!(
+    READERS_MAX as usize >= 2 * SHARDS_MAX,
+    "each shard reads, and so may others"
+);
 const _: () = assert!(
     OUTBOX_BYTES_MAX >= DOCUMENT_BYTES_MAX,
     "one largest document fits"

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use clap::Parser;
 use opencore::admin::cli::{Cli, Command, ServeArgs, UserAction};
-use opencore::admin::{call, doctor, load, serve, users};
+use opencore::admin::pages::ServerPages;
+use opencore::admin::{banner, call, doctor, load, logging, serve, users};
 use opencore::config::{self, Settings};
 use opencore::error::{Error, Result};
+use opencore::runtime::serve::Outside;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -81,9 +83,10 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
 
 /// Hands over to the runtime room; returns when the server has drained.
 fn start(settings: Arc<Settings>) -> Result<()> {
-    let (driver, _) = opencore::runtime::preflight::choose_driver(settings.driver)?;
-    Err(Error::internal(format!(
-        "driver {}: no shards in this build",
-        driver.name()
-    )))
+    logging::start(&settings)?;
+    let outside = Outside {
+        pages: ServerPages::make,
+        banner: |status, started| print!("{}", banner::of(status, started)),
+    };
+    opencore::runtime::serve::run(settings, outside)
 }

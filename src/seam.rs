@@ -9,6 +9,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+pub mod testing;
+
 pub type LocalFuture<T> = Pin<Box<dyn Future<Output = T> + 'static>>;
 
 /// Monotonic time since some fixed start of this process, nanoseconds.

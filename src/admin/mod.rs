@@ -14,6 +14,8 @@ pub mod link;
     reason = "a client runs its own tasks and clock"
 )]
 pub mod load;
+pub mod logging;
+pub mod pages;
 pub mod rest;
 pub mod serve;
 pub mod users;

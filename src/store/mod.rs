@@ -43,7 +43,15 @@ pub struct Find {
 
 impl Find {
     pub fn new(collection: impl Into<String>, filter: Rc<Filter>) -> Self {
-        Self { collection: collection.into(), filter, guard: None, projection: None, sort: None, skip: 0, limit: None }
+        Self {
+            collection: collection.into(),
+            filter,
+            guard: None,
+            projection: None,
+            sort: None,
+            skip: 0,
+            limit: None,
+        }
     }
 }
 
@@ -52,11 +60,21 @@ impl Find {
 pub enum Write {
     /// The document carries its `_id`; the id must not exist in the collection.
     /// Creates the collection when it is missing.
-    Insert { collection: String, document: RawDocumentBuf },
+    Insert {
+        collection: String,
+        document: RawDocumentBuf,
+    },
     /// Replaces the document with the same `_id`, if it still is byte for byte `expected`.
-    Replace { collection: String, expected: RawDocumentBuf, document: RawDocumentBuf },
+    Replace {
+        collection: String,
+        expected: RawDocumentBuf,
+        document: RawDocumentBuf,
+    },
     /// Removes the document, if it still is byte for byte `expected`.
-    Delete { collection: String, expected: RawDocumentBuf },
+    Delete {
+        collection: String,
+        expected: RawDocumentBuf,
+    },
 }
 
 /// Writes that are made together or not at all.

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::cursor::{Cursor, refused};
-use crate::error::{Error, Result};
-use crate::limits::HEAD_FIELD_BYTES_MAX;
+use super::cursor::Cursor;
+use super::fault::{Fault, Field, Kind};
+use crate::error;
 
 /// Everything of an Envelope but its body, borrowed from the frame.
 ///
@@ -42,33 +42,32 @@ const SPANID: u32 = 9 << 3 | 2;
 const ANY_TYPE_URL: u32 = 1 << 3 | 2;
 const ANY_VALUE: u32 = 2 << 3 | 2;
 
-/// Names of the fields by number.
-const ENVELOPE_FIELDS: [&str; 10] = [
-    "", "command", "priority", "seq", "id", "rid", "data", "jwt", "traceid", "spanid",
-];
-const ANY_FIELDS: [&str; 3] = ["", "data.type_url", "data.value"];
-
 impl<'a> Head<'a> {
     /// Reads the head of one frame without allocating. Of a field given twice the last
     /// counts; unknown fields are skipped.
     ///
     /// # Errors
     /// `Protocol`, naming the field, for bytes that are not an Envelope; `TooLarge` for a
-    /// field longer than [`HEAD_FIELD_BYTES_MAX`].
-    pub fn scan(frame: &'a [u8]) -> Result<Head<'a>> {
+    /// field longer than [`HEAD_FIELD_BYTES_MAX`](crate::limits::HEAD_FIELD_BYTES_MAX).
+    pub fn scan(frame: &'a [u8]) -> error::Result<Head<'a>> {
+        Ok(Self::scan_fields(frame)?)
+    }
+
+    #[inline(always)]
+    fn scan_fields(frame: &'a [u8]) -> Result<Head<'a>, Fault> {
         let mut head = Head::default();
-        let mut cursor = Cursor::new(frame, 0, frame.len());
+        let mut cursor = Cursor::new(frame);
         while !cursor.is_done() {
             match cursor.key()? {
-                COMMAND => head.command = text(frame, &mut cursor, "command")?,
-                PRIORITY => head.priority = cursor.int32("priority")?,
-                SEQ => head.seq = cursor.int32("seq")?,
-                ID => head.id = text(frame, &mut cursor, "id")?,
-                RID => head.rid = text(frame, &mut cursor, "rid")?,
-                DATA => head.scan_data(frame, &mut cursor)?,
-                JWT => head.jwt = text(frame, &mut cursor, "jwt")?,
-                TRACEID => head.traceid = text(frame, &mut cursor, "traceid")?,
-                SPANID => head.spanid = text(frame, &mut cursor, "spanid")?,
+                COMMAND => head.command = cursor.text(Field::Command)?,
+                PRIORITY => head.priority = cursor.int32(Field::Priority)?,
+                SEQ => head.seq = cursor.int32(Field::Seq)?,
+                ID => head.id = cursor.text(Field::Id)?,
+                RID => head.rid = cursor.text(Field::Rid)?,
+                DATA => head.scan_data(&mut cursor)?,
+                JWT => head.jwt = cursor.text(Field::Jwt)?,
+                TRACEID => head.traceid = cursor.text(Field::Traceid)?,
+                SPANID => head.spanid = cursor.text(Field::Spanid)?,
                 other => skip(&mut cursor, other, &ENVELOPE_FIELDS)?,
             }
         }
@@ -82,15 +81,15 @@ impl<'a> Head<'a> {
     }
 
     #[inline]
-    fn scan_data(&mut self, frame: &[u8], outer: &mut Cursor<'_>) -> Result<()> {
-        let any = outer.span("data")?;
-        let mut cursor = Cursor::new(frame, any.start, any.end);
+    fn scan_data(&mut self, outer: &mut Cursor<'_>) -> Result<(), Fault> {
+        let mut cursor = outer.message(Field::Data)?;
+        let end = outer.position();
         // A second `data` adds to the first, as protobuf merges messages.
-        let mut value = self.data.take().unwrap_or(any.end..any.end);
+        let mut value = self.data.take().unwrap_or(end..end);
         while !cursor.is_done() {
             match cursor.key()? {
-                ANY_TYPE_URL => self.type_url = cursor.span("data.type_url")?,
-                ANY_VALUE => value = cursor.span("data.value")?,
+                ANY_TYPE_URL => self.type_url = cursor.span(Field::TypeUrl)?,
+                ANY_VALUE => value = cursor.span(Field::Value)?,
                 other => skip(&mut cursor, other, &ANY_FIELDS)?,
             }
         }
@@ -99,30 +98,26 @@ impl<'a> Head<'a> {
     }
 }
 
-#[inline]
-fn text<'a>(frame: &'a [u8], cursor: &mut Cursor<'_>, field: &'static str) -> Result<&'a str> {
-    let span = cursor.span(field)?;
-    if span.len() > HEAD_FIELD_BYTES_MAX {
-        return Err(too_long(field, span.len()));
-    }
-    simdutf8::basic::from_utf8(&frame[span]).map_err(|_| refused(field, "is not UTF-8"))
-}
+/// Fields by number, from 1.
+const ENVELOPE_FIELDS: [Field; 9] = [
+    Field::Command,
+    Field::Priority,
+    Field::Seq,
+    Field::Id,
+    Field::Rid,
+    Field::Data,
+    Field::Jwt,
+    Field::Traceid,
+    Field::Spanid,
+];
+const ANY_FIELDS: [Field; 2] = [Field::TypeUrl, Field::Value];
 
 /// Steps over a field that is not one of ours; refuses one of ours with another wire type.
-#[cold]
-fn skip(cursor: &mut Cursor<'_>, key: u32, known: &[&str]) -> Result<()> {
-    match known.get((key >> 3) as usize) {
-        Some(field) if !field.is_empty() => {
-            let what = format!("has wire type {}, not its own", key & 7);
-            Err(refused(field, &what))
-        }
-        _ => cursor.skip(key),
+#[inline]
+fn skip(cursor: &mut Cursor<'_>, key: u32, known: &[Field]) -> Result<(), Fault> {
+    let index = (key >> 3).wrapping_sub(1);
+    match known.get(index as usize) {
+        Some(field) => Err(Fault(*field, Kind::OtherWireType)),
+        None => cursor.skip(key),
     }
-}
-
-#[cold]
-fn too_long(field: &str, len: usize) -> Error {
-    Error::too_large(format!(
-        "Envelope.{field} is {len} bytes, the longest accepted is {HEAD_FIELD_BYTES_MAX}"
-    ))
 }

@@ -5,6 +5,7 @@
 //! [`write_reply`] writes everything up to the body, which is gathered after it unchanged.
 
 mod cursor;
+mod fault;
 mod head;
 mod reply;
 

@@ -104,10 +104,10 @@ fn refusals_name_the_field() {
             &[0x18, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2],
             "seq has a varint",
         ),
-        (&[0x1a, 0], "seq has wire type 2"),
-        (&[0x08, 0], "command has wire type 0"),
+        (&[0x1a, 0], "seq has a wire type"),
+        (&[0x08, 0], "command has a wire type"),
         (&[0x32, 2, 0x0a, 9], "data.type_url reaches beyond"),
-        (&[0x32, 2, 0x10, 9], "data.value has wire type 0"),
+        (&[0x32, 2, 0x10, 9], "data.value has a wire type"),
         (&[0x32, 1, 0x12, 1, 1], "data.value reaches beyond"),
         (&[0x02, 0], "field number 0"),
         (&[0xff, 0xff, 0xff, 0xff, 0x7f], "larger than 32 bits"),
@@ -131,7 +131,11 @@ fn a_field_beyond_its_bound_is_refused() {
     envelope.jwt.push('j');
     let error = Head::scan(&envelope.encode_to_vec()).unwrap_err();
     assert_eq!(error.code, Code::TooLarge);
-    assert!(error.context.contains("Envelope.jwt is 65537 bytes"));
+    assert!(
+        error
+            .context
+            .contains("Envelope.jwt is longer than 65536 bytes")
+    );
 }
 
 #[test]
@@ -208,6 +212,8 @@ proptest! {
             seq: envelope.seq,
             id: &envelope.id,
             rid: &envelope.rid,
+            priority: envelope.priority,
+            jwt: &envelope.jwt,
             traceid: &envelope.traceid,
             spanid: &envelope.spanid,
             type_name: &type_name,
@@ -225,8 +231,6 @@ proptest! {
         };
         let expected = Envelope {
             command: format!("{}{suffix}", envelope.command),
-            priority: 0,
-            jwt: String::new(),
             data: Some(prost_types::Any { type_url, value: body }),
             ..envelope.clone()
         };
