@@ -14,6 +14,8 @@ pub mod link;
     reason = "a client runs its own tasks and clock"
 )]
 pub mod load;
+#[expect(clippy::disallowed_methods, reason = "it waits for a server beside it")]
+pub mod local;
 pub mod logging;
 pub mod pages;
 pub mod rest;
