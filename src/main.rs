@@ -6,9 +6,9 @@ use std::sync::Arc;
 use clap::Parser;
 use opencore::admin::cli::{Cli, Command, ServeArgs, UserAction};
 use opencore::admin::pages::ServerPages;
-use opencore::admin::{banner, call, doctor, load, logging, serve, users};
+use opencore::admin::{banner, call, doctor, link, load, logging, serve, users};
 use opencore::config::{self, Settings};
-use opencore::error::{Error, Result};
+use opencore::error::Result;
 use opencore::runtime::serve::Outside;
 
 #[global_allocator]
@@ -38,12 +38,12 @@ fn run(command: Command) -> Result<ExitCode> {
             print!("{}", config::sample());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Call(args) => finish(client(call::run(&args))?),
-        Command::Bench(args) => finish(client(load::run(&args))?),
+        Command::Call(args) => finish(link::block_on(call::run(&args))?),
+        Command::Bench(args) => finish(link::block_on(load::run(&args))?),
         Command::User(args) => match &args.action {
-            UserAction::Add(args) => finish(client(users::add(args))?),
+            UserAction::Add(args) => finish(users::add(args)?),
         },
-        Command::Token(args) => finish(client(users::token(&args))?),
+        Command::Token(args) => finish(users::token(&args)?),
     }
 }
 
@@ -54,13 +54,6 @@ fn finish(well: bool) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
-}
-
-/// Runs a client command on a runtime of this thread.
-fn client<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = compio::runtime::Runtime::new()
-        .map_err(|cause| Error::internal("the client's runtime").because(cause))?;
-    runtime.block_on(work)
 }
 
 fn run_serve(args: &ServeArgs) -> Result<ExitCode> {

@@ -137,6 +137,9 @@ fn put(out: &mut Vec<u8>, command: &str, rid: &str, type_name: &str, body: &[u8]
 /// Answers getelement with its own xpath and pings in between.
 fn element(stream: TcpStream) {
     frames(stream, |head, frame, out| {
+        if head.command != "getelement" {
+            return;
+        }
         put(out, "ping", "", "PingRequest", &[]);
         put(
             out,
@@ -248,4 +251,32 @@ fn idle_connections_are_held() {
     assert!(right, "{json}");
     assert_eq!(json["lost"], 0);
     assert!(json["bytes_per_connection"].is_number(), "{json}");
+}
+
+#[test]
+fn users_and_tokens_of_a_folder_need_no_running_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let data = data.to_str().unwrap();
+    let output = opencore(&["user", "add", "bob", "--role", "users", "--data", data]);
+    let errors = text(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    assert!(errors.contains("first start: user root"), "{errors}");
+    assert!(text(&output.stdout).contains("password "));
+    let output = opencore(&["token", "bob", "--long", "--data", data]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout).trim().split('.').count(), 3);
+    for (arguments, reason) in [
+        (&["user", "add", "bob", "--data", data][..], "bob"),
+        (
+            &["user", "add", "eve", "--role", "nobody", "--data", data],
+            "no role `nobody`",
+        ),
+        (&["token", "nobody", "--data", data], "no user `nobody`"),
+    ] {
+        let output = opencore(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let errors = text(&output.stderr);
+        assert!(errors.contains(reason), "{arguments:?}: {errors}");
+    }
 }

@@ -11,7 +11,7 @@ use crate::wire::{json_body, names};
 
 /// Sends, waits, prints. An `error` reply is an error with the server's words.
 pub async fn run(args: &CallArgs) -> Result<bool> {
-    let target = Target::parse(&args.server.url)?;
+    let target = Target::parse(args.server.url())?;
     let command = args.command.to_ascii_lowercase();
     let messages = names::messages(&command)
         .ok_or_else(|| Error::invalid(format!("Unknown command {command}")))?;

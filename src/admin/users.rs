@@ -1,4 +1,4 @@
-//! `opencore user add` and `opencore token`, through a running server.
+//! `opencore user add` and `opencore token`.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::cli::{ServerArgs, TokenArgs, UserAddArgs};
-use super::link::{Client, Target};
+use super::link::{self, Client, Target};
+use super::local;
 use crate::error::{Error, Result};
 use crate::limits::PASSWORD_BYTES_MAX;
 use crate::wire::proto::{
@@ -18,15 +19,30 @@ use crate::wire::proto::{
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Adds a user and makes it a member of its roles. A password that was made is printed.
-pub async fn add(args: &UserAddArgs) -> Result<bool> {
+pub fn add(args: &UserAddArgs) -> Result<bool> {
+    let server = administrator(&args.server);
+    let add = args.clone();
+    if args.server.url.is_some() || server.username.is_some() || server.jwt.is_some() {
+        link::block_on(async move {
+            let mut client = connect(&server).await?;
+            add_with(&mut client, &add).await
+        })?;
+    } else {
+        let work =
+            move |mut root: local::Root| async move { add_with(&mut root.client, &add).await };
+        local::run(&args.folder, work)?;
+    }
+    Ok(true)
+}
+
+async fn add_with(client: &mut Client, args: &UserAddArgs) -> Result<()> {
     let (password, made) = match &args.password_file {
         Some(path) => (read_password(path)?, false),
         None => (make_password()?, true),
     };
-    let mut client = connect(&administrator(&args.server)).await?;
     let mut roles = Vec::new();
     for name in &args.role {
-        roles.push(role(&mut client, name).await?);
+        roles.push(find(client, "role", name).await?);
     }
     let name = &args.name;
     let user = json!({
@@ -42,35 +58,47 @@ pub async fn add(args: &UserAddArgs) -> Result<bool> {
     let reply = InsertOneResponse::decode(reply.body).map_err(unreadable)?;
     let user: Value = serde_json::from_str(&reply.result).map_err(unreadable)?;
     for role in roles {
-        join(&mut client, role, &user["_id"], name).await?;
+        join(client, role, &user["_id"], name).await?;
     }
-    println!(
-        "user {name} added, _id {}",
-        user["_id"].as_str().unwrap_or_default()
-    );
+    let id = user["_id"].as_str().unwrap_or_default();
+    println!("user {name} added, _id {id}");
     if made {
         println!("password {password}");
     }
-    Ok(true)
+    Ok(())
 }
 
-/// Prints a token of the user, whose password must be given.
-pub async fn token(args: &TokenArgs) -> Result<bool> {
+/// Prints a token of the user: of the data folder by its secret, else with the
+/// user's own password.
+pub fn token(args: &TokenArgs) -> Result<bool> {
     let mut server = args.server.clone();
-    server.username = Some(args.name.clone());
-    if server.password.is_none() {
-        return Err(Error::invalid(format!(
-            "a token of {} needs its password: set OPENIAP_PASSWORD",
-            args.name
-        )));
-    }
-    let target = Target::parse(&server.url)?;
-    let mut client = Client::connect(&target, TIMEOUT).await?;
-    let signed = client.signin(&server, args.long).await?;
-    println!(
-        "{}",
-        signed.map(|response| response.jwt).unwrap_or_default()
-    );
+    let own = server
+        .username
+        .as_ref()
+        .is_none_or(|name| *name == args.name);
+    let (name, long) = (args.name.clone(), args.long);
+    let token = match (own && server.password.is_some(), server.url.is_some()) {
+        (true, _) => {
+            server.username = Some(name);
+            link::block_on(async move {
+                let target = Target::parse(server.url())?;
+                let mut client = Client::connect(&target, TIMEOUT).await?;
+                let signed = client.signin(&server, long).await?;
+                Ok(signed.map(|response| response.jwt).unwrap_or_default())
+            })?
+        }
+        (false, true) => {
+            return Err(Error::invalid(format!(
+                "through a server, a token of {name} needs {name}'s own password: \
+                 OPENIAP_USERNAME={name} and OPENIAP_PASSWORD"
+            )));
+        }
+        (false, false) => local::run(&args.folder, move |mut root| async move {
+            let user = find(&mut root.client, "user", &name).await?;
+            root.token(user["_id"].as_str().unwrap_or_default(), long)
+        })?,
+    };
+    println!("{token}");
     Ok(true)
 }
 
@@ -90,7 +118,7 @@ fn administrator(server: &ServerArgs) -> ServerArgs {
 }
 
 async fn connect(server: &ServerArgs) -> Result<Client> {
-    let target = Target::parse(&server.url)?;
+    let target = Target::parse(server.url())?;
     let mut client = Client::connect(&target, TIMEOUT).await?;
     match client.signin(server, false).await? {
         Some(_) => Ok(client),
@@ -101,11 +129,15 @@ async fn connect(server: &ServerArgs) -> Result<Client> {
     }
 }
 
-/// The role document of that name.
-async fn role(client: &mut Client, name: &str) -> Result<Value> {
+/// The user or role of that name.
+async fn find(client: &mut Client, kind: &str, name: &str) -> Result<Value> {
+    let by_name = match kind {
+        "user" => json!({ "_type": kind, "username": name }),
+        _ => json!({ "_type": kind, "name": name }),
+    };
     let request = QueryRequest {
         collectionname: "users".into(),
-        query: json!({ "_type": "role", "name": name }).to_string(),
+        query: by_name.to_string(),
         top: 1,
         ..QueryRequest::default()
     };
@@ -114,7 +146,7 @@ async fn role(client: &mut Client, name: &str) -> Result<Value> {
     let rows: Vec<Value> = serde_json::from_str(&reply.results).map_err(unreadable)?;
     rows.into_iter()
         .next()
-        .ok_or_else(|| Error::invalid(format!("there is no role `{name}`")))
+        .ok_or_else(|| Error::invalid(format!("there is no {kind} `{name}`")))
 }
 
 /// Writes the role back with the member added; the server refuses it if the role
@@ -149,6 +181,10 @@ fn read_password(path: &std::path::Path) -> Result<String> {
 }
 
 /// 24 characters that need no quoting, 144 bits.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a command of its own; no server runs"
+)]
 fn make_password() -> Result<String> {
     let mut random = [0; 18];
     getrandom::fill(&mut random)

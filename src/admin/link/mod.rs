@@ -27,6 +27,13 @@ pub use codec::Outbound;
 pub use signal::Signal;
 pub use target::Target;
 
+/// Runs a client's work on a runtime of this thread.
+pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = compio::runtime::Runtime::new()
+        .map_err(|cause| Error::internal("the client's runtime").because(cause))?;
+    runtime.block_on(work)
+}
+
 /// What is done with what arrives.
 pub trait Handler: 'static {
     /// Bytes have arrived; the frames they complete follow.

@@ -64,7 +64,8 @@ impl Environment {
         let _ = writeln!(
             out,
             "load    {op} · {} · {} connections",
-            args.server.url, args.connections
+            args.server.url(),
+            args.connections
         );
         out
     }

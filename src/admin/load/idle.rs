@@ -55,7 +55,7 @@ pub(super) async fn run(args: &BenchArgs, target: &Target, count: u32) -> Result
     };
     if args.json {
         let document = json!({
-            "op": "idle", "url": args.server.url, "connections": count, "lost": lost,
+            "op": "idle", "url": args.server.url(), "connections": count, "lost": lost,
             "duration_s": args.duration, "rss_before_kib": before, "rss_after_kib": after,
             "bytes_per_connection": per_connection,
         });

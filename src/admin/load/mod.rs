@@ -43,7 +43,7 @@ struct Lane {
 
 /// Runs it; prints to standard output. True when every reply was right.
 pub async fn run(args: &BenchArgs) -> Result<bool> {
-    let target = Target::parse(&args.server.url)?;
+    let target = Target::parse(args.server.url())?;
     if matches!(target, Target::Rest { .. }) {
         return Err(Error::invalid(
             "bench speaks tcp://, ws://, grpc:// and pipe://",

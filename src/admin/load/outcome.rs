@@ -93,7 +93,7 @@ impl Outcome {
         };
         json!({
             "op": op,
-            "url": args.server.url,
+            "url": args.server.url(),
             "connections": args.connections,
             "in_flight": args.requests_in_flight(),
             "rate": args.rate,
