@@ -90,11 +90,21 @@ pub const NESTING_MAX: usize = 100;
 pub const REGEX_BYTES_MAX: usize = 32 * 1024;
 /// Compiled size of one regular expression, bytes.
 pub const REGEX_COMPILED_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Compiled size up to which a regular expression counts as small, bytes.
+pub const REGEX_SMALL_BYTES_MAX: usize = 256 * 1024;
+/// Different regular expressions in one filter.
+pub const FILTER_REGEXES_MAX: usize = 64;
+/// Those of them that may be larger than `REGEX_SMALL_BYTES_MAX`.
+pub const FILTER_LARGE_REGEXES_MAX: usize = 4;
 /// Conditions in one filter.
 pub const FILTER_NODES_MAX: usize = 100_000;
 /// Components of a dotted path that are digits. Each may mean a field or an array position,
 /// so a walk may branch at each: 2^8 ways through one document at worst.
 pub const PATH_POSITIONS_MAX: usize = 8;
+/// Fields of one sort (MongoDB's own bound).
+pub const SORT_FIELDS_MAX: usize = 32;
+/// Fields of one projection.
+pub const PROJECTION_FIELDS_MAX: usize = 1000;
 /// Rows of a query whose `top` is 0 (contract 6).
 pub const QUERY_TOP_DEFAULT: i64 = 500;
 /// Bytes of BSON one query may gather, for sorting or for its reply.
@@ -153,6 +163,7 @@ pub const WRITE_ATTEMPTS_MAX: usize = 32;
 /// Documents of a `deletemany` read and removed at a time.
 pub const DELETE_BATCH_DOCUMENTS: usize = 1000;
 
+const _: () = assert!(REGEX_SMALL_BYTES_MAX <= REGEX_COMPILED_BYTES_MAX);
 const _: () = assert!(WRITE_SEGMENTS_MAX <= 1_024, "IOV_MAX");
 const _: () = assert!(READ_BYTES_MIN <= READ_BYTES_MAX && READ_BYTES_MAX <= FRAME_BYTES_MAX);
 const _: () = assert!(

@@ -15,7 +15,10 @@ pub fn rank(value: RawBsonRef<'_>) -> u8 {
         RawBsonRef::MinKey => 0,
         RawBsonRef::Undefined => 1,
         RawBsonRef::Null => 5,
-        RawBsonRef::Int32(_) | RawBsonRef::Int64(_) | RawBsonRef::Double(_) | RawBsonRef::Decimal128(_) => 10,
+        RawBsonRef::Int32(_)
+        | RawBsonRef::Int64(_)
+        | RawBsonRef::Double(_)
+        | RawBsonRef::Decimal128(_) => 10,
         RawBsonRef::String(_) | RawBsonRef::Symbol(_) => 15,
         RawBsonRef::Document(_) => 20,
         RawBsonRef::Array(_) => 25,
@@ -71,11 +74,14 @@ fn same_rank(a: RawBsonRef<'_>, b: RawBsonRef<'_>, depth: usize) -> Ordering {
         (B::Boolean(a), B::Boolean(b)) => a.cmp(&b),
         (B::DateTime(a), B::DateTime(b)) => a.cmp(&b),
         (B::Timestamp(a), B::Timestamp(b)) => (a.time, a.increment).cmp(&(b.time, b.increment)),
-        (B::RegularExpression(a), B::RegularExpression(b)) => (a.pattern, a.options).cmp(&(b.pattern, b.options)),
-        (B::JavaScriptCode(a), B::JavaScriptCode(b)) => a.cmp(b),
-        (B::JavaScriptCodeWithScope(a), B::JavaScriptCodeWithScope(b)) => {
-            a.code.cmp(b.code).then_with(|| documents(a.scope, b.scope, depth))
+        (B::RegularExpression(a), B::RegularExpression(b)) => {
+            (a.pattern, a.options).cmp(&(b.pattern, b.options))
         }
+        (B::JavaScriptCode(a), B::JavaScriptCode(b)) => a.cmp(b),
+        (B::JavaScriptCodeWithScope(a), B::JavaScriptCodeWithScope(b)) => a
+            .code
+            .cmp(b.code)
+            .then_with(|| documents(a.scope, b.scope, depth)),
         // Deprecated pointers: any fixed order will do, and the library opens nothing of them but their bytes.
         (B::DbPointer(_), B::DbPointer(_)) => bytes_of(a).cmp(&bytes_of(b)),
         _ => Ordering::Equal,
@@ -115,7 +121,9 @@ fn bytes_of(value: RawBsonRef<'_>) -> Vec<u8> {
 mod tests {
     use super::*;
     use bson::spec::BinarySubtype;
-    use bson::{Binary, DateTime, RawBson, RawRegexRef, Regex, Timestamp, oid::ObjectId, rawbson, rawdoc};
+    use bson::{
+        Binary, DateTime, RawBson, RawRegexRef, Regex, Timestamp, oid::ObjectId, rawbson, rawdoc,
+    };
 
     fn ladder() -> Vec<RawBson> {
         vec![
@@ -141,19 +149,40 @@ mod tests {
             rawbson!([1]),
             rawbson!([1, 2]),
             rawbson!([2]),
-            RawBson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: vec![9] }),
-            RawBson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: vec![1, 2] }),
-            RawBson::Binary(Binary { subtype: BinarySubtype::Uuid, bytes: vec![1, 1] }),
+            RawBson::Binary(Binary {
+                subtype: BinarySubtype::Generic,
+                bytes: vec![9],
+            }),
+            RawBson::Binary(Binary {
+                subtype: BinarySubtype::Generic,
+                bytes: vec![1, 2],
+            }),
+            RawBson::Binary(Binary {
+                subtype: BinarySubtype::Uuid,
+                bytes: vec![1, 1],
+            }),
             RawBson::ObjectId(ObjectId::from_bytes([1; 12])),
             RawBson::ObjectId(ObjectId::from_bytes([2; 12])),
             rawbson!(false),
             rawbson!(true),
             RawBson::DateTime(DateTime::from_millis(-1)),
             RawBson::DateTime(DateTime::from_millis(1)),
-            RawBson::Timestamp(Timestamp { time: 1, increment: 2 }),
-            RawBson::Timestamp(Timestamp { time: 2, increment: 1 }),
-            RawBson::RegularExpression(Regex { pattern: "a".try_into().unwrap(), options: "".try_into().unwrap() }),
-            RawBson::RegularExpression(Regex { pattern: "a".try_into().unwrap(), options: "i".try_into().unwrap() }),
+            RawBson::Timestamp(Timestamp {
+                time: 1,
+                increment: 2,
+            }),
+            RawBson::Timestamp(Timestamp {
+                time: 2,
+                increment: 1,
+            }),
+            RawBson::RegularExpression(Regex {
+                pattern: "a".try_into().unwrap(),
+                options: "".try_into().unwrap(),
+            }),
+            RawBson::RegularExpression(Regex {
+                pattern: "a".try_into().unwrap(),
+                options: "i".try_into().unwrap(),
+            }),
             RawBson::JavaScriptCode("x".into()),
             RawBson::MaxKey,
         ]
@@ -164,15 +193,25 @@ mod tests {
         let ladder = ladder();
         for (i, a) in ladder.iter().enumerate() {
             for (j, b) in ladder.iter().enumerate() {
-                assert_eq!(compare(a.as_raw_bson_ref(), b.as_raw_bson_ref()), i.cmp(&j), "{a:?} against {b:?}");
+                assert_eq!(
+                    compare(a.as_raw_bson_ref(), b.as_raw_bson_ref()),
+                    i.cmp(&j),
+                    "{a:?} against {b:?}"
+                );
             }
         }
     }
 
     #[test]
     fn numbers_and_strings_compare_across_their_types() {
-        assert_eq!(compare(RawBsonRef::Int32(3), RawBsonRef::Double(3.0)), Ordering::Equal);
-        assert_eq!(compare(RawBsonRef::Symbol("a"), RawBsonRef::String("a")), Ordering::Equal);
+        assert_eq!(
+            compare(RawBsonRef::Int32(3), RawBsonRef::Double(3.0)),
+            Ordering::Equal
+        );
+        assert_eq!(
+            compare(RawBsonRef::Symbol("a"), RawBsonRef::String("a")),
+            Ordering::Equal
+        );
         let regex = RawBsonRef::RegularExpression(RawRegexRef {
             pattern: bson::raw::cstr!("a"),
             options: bson::raw::cstr!(""),
@@ -192,6 +231,9 @@ mod tests {
         }
         let deep = RawDocumentBuf::from_bytes(bytes).unwrap();
         assert_eq!(compare_documents(&deep, &deep), Ordering::Equal);
-        assert_eq!(compare_documents(&deep, &rawdoc! { "a": 1 }), Ordering::Greater);
+        assert_eq!(
+            compare_documents(&deep, &rawdoc! { "a": 1 }),
+            Ordering::Greater
+        );
     }
 }

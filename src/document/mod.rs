@@ -6,11 +6,14 @@
 //! since it is part of a document's meaning.
 
 pub mod compare;
-// pub mod filter;
+pub mod filter;
 pub mod json;
 pub mod number;
 pub mod object_id;
 pub mod path;
-// pub mod projection;
+pub mod projection;
 pub mod raw;
-// pub mod sort;
+pub mod sort;
+
+#[cfg(test)]
+mod testing;

@@ -20,9 +20,15 @@ pub enum Number {
 #[derive(Clone, Copy, Debug)]
 pub enum Decimal {
     NaN,
-    Infinity { negative: bool },
+    Infinity {
+        negative: bool,
+    },
     /// ±coefficient × 10^exponent; the coefficient has at most 34 digits.
-    Finite { negative: bool, coefficient: u128, exponent: i32 },
+    Finite {
+        negative: bool,
+        coefficient: u128,
+        exponent: i32,
+    },
 }
 
 const COEFFICIENT_MAX: u128 = 9_999_999_999_999_999_999_999_999_999_999_999;
@@ -92,7 +98,8 @@ fn compare_int_double(a: i64, b: f64) -> Ordering {
     }
     // Within these bounds the whole part of a double is a long, exactly.
     let whole = b.trunc();
-    a.cmp(&(whole as i64)).then_with(|| compare_doubles(whole, b))
+    a.cmp(&(whole as i64))
+        .then_with(|| compare_doubles(whole, b))
 }
 
 impl Decimal {
@@ -109,16 +116,32 @@ impl Decimal {
         // The second form of the coefficient only spells values above the largest: by the standard zero.
         if combination >> 3 == 0b11 {
             let exponent = ((bits >> 111) & 0x3fff) as i32 - EXPONENT_BIAS;
-            return Decimal::Finite { negative, coefficient: 0, exponent };
+            return Decimal::Finite {
+                negative,
+                coefficient: 0,
+                exponent,
+            };
         }
         let exponent = ((bits >> 113) & 0x3fff) as i32 - EXPONENT_BIAS;
         let coefficient = bits & ((1 << 113) - 1);
-        let coefficient = if coefficient > COEFFICIENT_MAX { 0 } else { coefficient };
-        Decimal::Finite { negative, coefficient, exponent }
+        let coefficient = if coefficient > COEFFICIENT_MAX {
+            0
+        } else {
+            coefficient
+        };
+        Decimal::Finite {
+            negative,
+            coefficient,
+            exponent,
+        }
     }
 
     fn of_int(value: i64) -> Decimal {
-        Decimal::Finite { negative: value < 0, coefficient: value.unsigned_abs().into(), exponent: 0 }
+        Decimal::Finite {
+            negative: value < 0,
+            coefficient: value.unsigned_abs().into(),
+            exponent: 0,
+        }
     }
 
     /// -2 NaN, -1 negative, 0 zero, 1 positive.
@@ -126,7 +149,9 @@ impl Decimal {
         match self {
             Decimal::NaN => -2,
             Decimal::Finite { coefficient: 0, .. } => 0,
-            Decimal::Finite { negative, .. } | Decimal::Infinity { negative } => 1 - 2 * i32::from(negative),
+            Decimal::Finite { negative, .. } | Decimal::Infinity { negative } => {
+                1 - 2 * i32::from(negative)
+            }
         }
     }
 
@@ -141,23 +166,43 @@ impl Decimal {
             (_, Decimal::Infinity { .. }) => Ordering::Less,
             _ => self.normal().cmp(&other.normal()),
         };
-        if self.sign() < 0 { magnitude.reverse() } else { magnitude }
+        if self.sign() < 0 {
+            magnitude.reverse()
+        } else {
+            magnitude
+        }
     }
 
     /// Decimal exponent of the first digit, then the digits filled up to 34: comparable as they stand.
     fn normal(self) -> (i32, u128) {
-        let Decimal::Finite { coefficient, exponent, .. } = self else { return (i32::MAX, 0) };
-        let Some(log) = coefficient.checked_ilog10() else { return (i32::MIN, 0) };
+        let Decimal::Finite {
+            coefficient,
+            exponent,
+            ..
+        } = self
+        else {
+            return (i32::MAX, 0);
+        };
+        let Some(log) = coefficient.checked_ilog10() else {
+            return (i32::MIN, 0);
+        };
         (exponent + log as i32, coefficient * 10_u128.pow(33 - log))
     }
 
     fn compare_double(self, other: f64) -> Ordering {
-        let Decimal::Finite { negative, coefficient, exponent } = self else {
+        let Decimal::Finite {
+            negative,
+            coefficient,
+            exponent,
+        } = self
+        else {
             return match self {
                 Decimal::NaN if other.is_nan() => Ordering::Equal,
                 Decimal::NaN => Ordering::Less,
                 _ if other.is_nan() => Ordering::Greater,
-                _ => f64::INFINITY.copysign(f64::from(self.sign())).total_cmp(&other),
+                _ => f64::INFINITY
+                    .copysign(f64::from(self.sign()))
+                    .total_cmp(&other),
             };
         };
         let sign = if negative { "-" } else { "" };
@@ -168,23 +213,42 @@ impl Decimal {
         let order = compare_doubles(nearest, other);
         if order.is_ne() || !other.is_finite() {
             return if nearest.is_infinite() && other == nearest {
-                if negative { Ordering::Greater } else { Ordering::Less }
+                if negative {
+                    Ordering::Greater
+                } else {
+                    Ordering::Less
+                }
             } else {
                 order
             };
         }
         let magnitude = compare_digits(coefficient, exponent, other.abs());
-        if negative { magnitude.reverse() } else { magnitude }
+        if negative {
+            magnitude.reverse()
+        } else {
+            magnitude
+        }
     }
 
     fn truncate(self) -> Option<i64> {
-        let Decimal::Finite { negative, coefficient, exponent } = self else { return None };
+        let Decimal::Finite {
+            negative,
+            coefficient,
+            exponent,
+        } = self
+        else {
+            return None;
+        };
         let mut whole = coefficient;
         for _ in 0..exponent.unsigned_abs() {
             if whole == 0 {
                 break;
             }
-            whole = if exponent < 0 { whole / 10 } else { whole.checked_mul(10)? };
+            whole = if exponent < 0 {
+                whole / 10
+            } else {
+                whole.checked_mul(10)?
+            };
         }
         let whole = i128::try_from(whole).ok()?;
         i64::try_from(if negative { -whole } else { whole }).ok()
@@ -205,7 +269,10 @@ fn compare_digits(coefficient: u128, exponent: i32, other: f64) -> Ordering {
     let ours = digits.bytes().chain(std::iter::repeat(b'0'));
     first.cmp(&power).then_with(|| {
         // Iterates as long as the double's digits, which are more than the decimal's 34.
-        ours.zip(theirs).map(|(a, b)| a.cmp(&b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        ours.zip(theirs)
+            .map(|(a, b)| a.cmp(&b))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
     })
 }
 
@@ -221,52 +288,107 @@ mod tests {
     #[test]
     fn large_integers_and_doubles_compare_exactly() {
         let two_53 = 9_007_199_254_740_992_i64;
-        assert_eq!(Number::Int(two_53 + 1).compare(Number::Double(two_53 as f64)), Ordering::Greater);
-        assert_eq!(Number::Int(two_53).compare(Number::Double(two_53 as f64)), Ordering::Equal);
-        assert_eq!(Number::Int(i64::MAX).compare(Number::Double(TWO_63)), Ordering::Less);
-        assert_eq!(Number::Int(i64::MIN).compare(Number::Double(-TWO_63)), Ordering::Equal);
-        assert_eq!(Number::Int(-3).compare(Number::Double(-3.5)), Ordering::Greater);
+        assert_eq!(
+            Number::Int(two_53 + 1).compare(Number::Double(two_53 as f64)),
+            Ordering::Greater
+        );
+        assert_eq!(
+            Number::Int(two_53).compare(Number::Double(two_53 as f64)),
+            Ordering::Equal
+        );
+        assert_eq!(
+            Number::Int(i64::MAX).compare(Number::Double(TWO_63)),
+            Ordering::Less
+        );
+        assert_eq!(
+            Number::Int(i64::MIN).compare(Number::Double(-TWO_63)),
+            Ordering::Equal
+        );
+        assert_eq!(
+            Number::Int(-3).compare(Number::Double(-3.5)),
+            Ordering::Greater
+        );
         assert_eq!(Number::Int(3).compare(Number::Double(3.5)), Ordering::Less);
     }
 
     #[test]
     fn nan_is_lowest_and_zeros_are_one() {
-        for other in [Number::Int(i64::MIN), Number::Double(f64::NEG_INFINITY), decimal("-Infinity")] {
+        for other in [
+            Number::Int(i64::MIN),
+            Number::Double(f64::NEG_INFINITY),
+            decimal("-Infinity"),
+        ] {
             assert_eq!(Number::Double(f64::NAN).compare(other), Ordering::Less);
             assert_eq!(decimal("NaN").compare(other), Ordering::Less);
             assert_eq!(other.compare(decimal("NaN")), Ordering::Greater);
         }
-        assert_eq!(decimal("NaN").compare(Number::Double(f64::NAN)), Ordering::Equal);
-        assert_eq!(Number::Double(-0.0).compare(Number::Int(0)), Ordering::Equal);
-        assert_eq!(decimal("-0E+10").compare(Number::Double(0.0)), Ordering::Equal);
+        assert_eq!(
+            decimal("NaN").compare(Number::Double(f64::NAN)),
+            Ordering::Equal
+        );
+        assert_eq!(
+            Number::Double(-0.0).compare(Number::Int(0)),
+            Ordering::Equal
+        );
+        assert_eq!(
+            decimal("-0E+10").compare(Number::Double(0.0)),
+            Ordering::Equal
+        );
     }
 
     #[test]
     fn decimals_compare_by_value_not_by_spelling() {
         assert_eq!(decimal("1.10").compare(decimal("1.1")), Ordering::Equal);
         assert_eq!(decimal("1E+3").compare(Number::Int(1000)), Ordering::Equal);
-        assert_eq!(decimal("9223372036854775808").compare(Number::Int(i64::MAX)), Ordering::Greater);
+        assert_eq!(
+            decimal("9223372036854775808").compare(Number::Int(i64::MAX)),
+            Ordering::Greater
+        );
         assert_eq!(decimal("-2").compare(decimal("-1")), Ordering::Less);
-        assert_eq!(decimal("1E-6176").compare(Number::Double(0.0)), Ordering::Greater);
-        assert_eq!(decimal("1E+6000").compare(Number::Double(f64::INFINITY)), Ordering::Less);
-        assert_eq!(decimal("-1E+6000").compare(Number::Double(f64::NEG_INFINITY)), Ordering::Greater);
-        assert_eq!(decimal("Infinity").compare(Number::Double(f64::INFINITY)), Ordering::Equal);
+        assert_eq!(
+            decimal("1E-6176").compare(Number::Double(0.0)),
+            Ordering::Greater
+        );
+        assert_eq!(
+            decimal("1E+6000").compare(Number::Double(f64::INFINITY)),
+            Ordering::Less
+        );
+        assert_eq!(
+            decimal("-1E+6000").compare(Number::Double(f64::NEG_INFINITY)),
+            Ordering::Greater
+        );
+        assert_eq!(
+            decimal("Infinity").compare(Number::Double(f64::INFINITY)),
+            Ordering::Equal
+        );
     }
 
     #[test]
     fn a_double_tenth_is_not_a_decimal_tenth() {
         // 0.1 as a double is 0.1000000000000000055…
         assert_eq!(decimal("0.1").compare(Number::Double(0.1)), Ordering::Less);
-        assert_eq!(decimal("-0.1").compare(Number::Double(-0.1)), Ordering::Greater);
+        assert_eq!(
+            decimal("-0.1").compare(Number::Double(-0.1)),
+            Ordering::Greater
+        );
         assert_eq!(decimal("0.5").compare(Number::Double(0.5)), Ordering::Equal);
-        assert_eq!(decimal("0.10000000000000001").compare(Number::Double(0.1)), Ordering::Greater);
+        assert_eq!(
+            decimal("0.10000000000000001").compare(Number::Double(0.1)),
+            Ordering::Greater
+        );
     }
 
     #[test]
     fn whole_numbers_of_any_type_are_integers() {
-        assert_eq!(as_i64(RawBsonRef::Decimal128("12E+2".parse().unwrap())), Some(1200));
+        assert_eq!(
+            as_i64(RawBsonRef::Decimal128("12E+2".parse().unwrap())),
+            Some(1200)
+        );
         assert_eq!(as_i64(RawBsonRef::Decimal128("1.5".parse().unwrap())), None);
-        assert_eq!(as_i64(RawBsonRef::Decimal128("1E+6000".parse().unwrap())), None);
+        assert_eq!(
+            as_i64(RawBsonRef::Decimal128("1E+6000".parse().unwrap())),
+            None
+        );
         assert_eq!(as_i64(RawBsonRef::Double(-0.0)), Some(0));
         assert_eq!(as_i64(RawBsonRef::Double(TWO_63)), None);
         assert_eq!(as_i64(RawBsonRef::Boolean(true)), None);
@@ -282,7 +404,8 @@ mod tests {
             (-20..20_i32).prop_map(|n| Number::Double(f64::from(n) / 4.0)),
             (any::<i32>(), -8..8_i32).prop_map(|(c, e)| decimal(&format!("{c}E{e}"))),
             (-20..20_i32).prop_map(|n| decimal(&format!("{}", f64::from(n) / 4.0))),
-            any::<[u8; 16]>().prop_map(|bytes| Number::Decimal(Decimal::of(Decimal128::from_bytes(bytes)))),
+            any::<[u8; 16]>()
+                .prop_map(|bytes| Number::Decimal(Decimal::of(Decimal128::from_bytes(bytes)))),
         ]
     }
 

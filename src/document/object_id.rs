@@ -35,7 +35,10 @@ mod tests {
 
     #[test]
     fn a_fresh_id_lays_out_time_chance_and_counter() {
-        assert_eq!(fresh(0x0102_0304, 0xffff_ff05_0607_0809, 0xff0a_0b0c), "010203040506070809".to_owned() + "0a0b0c");
+        assert_eq!(
+            fresh(0x0102_0304, 0xffff_ff05_0607_0809, 0xff0a_0b0c),
+            "010203040506070809".to_owned() + "0a0b0c"
+        );
         assert_eq!(fresh(1, 0xaa_bbcc_ddee, 2), "00000001aabbccddee000002");
         assert!(is_hex24(&fresh(u32::MAX, u64::MAX, u32::MAX)));
     }
@@ -50,8 +53,14 @@ mod tests {
 
     #[test]
     fn query_text_is_read_as_id_by_length() {
-        assert_eq!(from_query_text("00000001aabbccddee000002").map(|id| id.to_hex()), Some("00000001aabbccddee000002".into()));
-        assert_eq!(from_query_text("twelve bytes").map(|id| id.bytes()), Some(*b"twelve bytes"));
+        assert_eq!(
+            from_query_text("00000001aabbccddee000002").map(|id| id.to_hex()),
+            Some("00000001aabbccddee000002".into())
+        );
+        assert_eq!(
+            from_query_text("twelve bytes").map(|id| id.bytes()),
+            Some(*b"twelve bytes")
+        );
         assert_eq!(from_query_text("eleven byte"), None);
     }
 }

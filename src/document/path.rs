@@ -34,7 +34,11 @@ where
     };
     match (rest, value) {
         (None, RawBsonRef::Array(array)) if leaf == Leaf::Elements => {
-            array.into_iter().flatten().any(|element| visit(Some(element))) || visit(Some(value))
+            array
+                .into_iter()
+                .flatten()
+                .any(|element| visit(Some(element)))
+                || visit(Some(value))
         }
         (None, value) => visit(Some(value)),
         (Some(rest), RawBsonRef::Document(inner)) => walk(inner, rest, leaf, visit),
@@ -95,7 +99,11 @@ pub fn split(path: &str) -> (&str, Option<&str>) {
 /// The array position a component names: digits without leading zeros.
 pub fn position(name: &str) -> Option<usize> {
     let canonical = name == "0" || !name.starts_with('0');
-    if canonical && !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) { name.parse().ok() } else { None }
+    if canonical && !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
+        name.parse().ok()
+    } else {
+        None
+    }
 }
 
 /// Refuses paths that would make a walk costly.
@@ -109,7 +117,10 @@ pub fn check(path: &str) -> Result<()> {
             limits::NESTING_MAX
         )));
     }
-    let positions = path.split('.').filter(|name| position(name).is_some()).count();
+    let positions = path
+        .split('.')
+        .filter(|name| position(name).is_some())
+        .count();
     if positions > limits::PATH_POSITIONS_MAX {
         return Err(Error::invalid(format!(
             "Field path {path:?} names {positions} array positions; at most {} are allowed",
@@ -142,14 +153,26 @@ mod tests {
         let document = rawdoc! { "a": { "b": { "c": 1 } }, "x": 5 };
         assert_eq!(all(&document, "a.b.c", Leaf::Whole), [some(1)]);
         assert_eq!(all(&document, "a.b.z", Leaf::Whole), [None]);
-        assert_eq!(all(&document, "x.y", Leaf::Whole), [None], "a scalar on the way");
+        assert_eq!(
+            all(&document, "x.y", Leaf::Whole),
+            [None],
+            "a scalar on the way"
+        );
         assert_eq!(get(&document, "a.b.c"), Some(RawBsonRef::Int32(1)));
     }
 
     #[test]
     fn arrays_on_the_way_are_entered_by_element() {
         let document = rawdoc! { "a": [{ "b": 1 }, 7, { "c": 2 }, [{ "b": 3 }], { "b": [4, 5] }] };
-        let array: RawBson = document.get_array("a").unwrap().get_document(4).unwrap().get("b").unwrap().unwrap().into();
+        let array: RawBson = document
+            .get_array("a")
+            .unwrap()
+            .get_document(4)
+            .unwrap()
+            .get("b")
+            .unwrap()
+            .unwrap()
+            .into();
         assert_eq!(
             all(&document, "a.b", Leaf::Elements),
             [some(1), None, some(4), some(5), Some(array)],
@@ -162,7 +185,10 @@ mod tests {
     #[test]
     fn digits_name_positions_and_fields() {
         let document: RawDocumentBuf = rawdoc! { "a": [5, { "1": 4 }, 3] };
-        assert_eq!(all(&document, "a.1", Leaf::Elements), [some(4), some(rawdoc! { "1": 4 })]);
+        assert_eq!(
+            all(&document, "a.1", Leaf::Elements),
+            [some(4), some(rawdoc! { "1": 4 })]
+        );
         let document = rawdoc! { "a": [5, { "b": 4 }, 3] };
         assert_eq!(all(&document, "a.1.b", Leaf::Elements), [None, some(4)]);
         let document = rawdoc! { "a": [5, [{ "b": 4 }], 3] };
@@ -180,8 +206,18 @@ mod tests {
     #[test]
     fn costly_paths_are_refused() {
         check("a.0.b.1").unwrap();
-        assert!(check(&"0.".repeat(20)).unwrap_err().context.contains("array positions"));
-        assert!(check(&"a.".repeat(200)).unwrap_err().context.contains("components"));
+        assert!(
+            check(&"0.".repeat(20))
+                .unwrap_err()
+                .context
+                .contains("array positions")
+        );
+        assert!(
+            check(&"a.".repeat(200))
+                .unwrap_err()
+                .context
+                .contains("components")
+        );
     }
 
     #[test]

@@ -44,7 +44,11 @@ pub(super) struct Fields<'a> {
 }
 
 pub(super) fn fields(document: &RawDocument) -> Fields<'_> {
-    Fields { bytes: document.as_bytes(), offset: 4, elements: document.iter_elements() }
+    Fields {
+        bytes: document.as_bytes(),
+        offset: 4,
+        elements: document.iter_elements(),
+    }
 }
 
 impl<'a> Iterator for Fields<'a> {
@@ -56,7 +60,11 @@ impl<'a> Iterator for Fields<'a> {
         let length = 1 + name.len() + 1 + element.size();
         let bytes = self.bytes.get(self.offset..self.offset + length)?;
         self.offset += length;
-        Some(Field { name, element, bytes })
+        Some(Field {
+            name,
+            element,
+            bytes,
+        })
     }
 }
 
@@ -133,7 +141,10 @@ pub(super) fn finish(bytes: Vec<u8>) -> Result<RawDocumentBuf> {
 /// Names are taken literally: no dotted paths. Order is kept; added fields come last, in the order of
 /// the calls. Of several calls for one name the last counts.
 pub fn edit(document: &RawDocument) -> Edit<'_> {
-    Edit { document, changes: Vec::new() }
+    Edit {
+        document,
+        changes: Vec::new(),
+    }
 }
 
 /// See [`edit`].
@@ -217,7 +228,11 @@ pub(super) fn push_element(out: &mut Vec<u8>, name: &str, value: RawBsonRef<'_>)
 }
 
 fn check_name(name: &str) -> Result<()> {
-    if name.bytes().any(|byte| byte == 0) { Err(nul_in_name(name)) } else { Ok(()) }
+    if name.bytes().any(|byte| byte == 0) {
+        Err(nul_in_name(name))
+    } else {
+        Ok(())
+    }
 }
 
 fn nul_in_name(name: &str) -> Error {

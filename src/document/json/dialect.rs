@@ -37,7 +37,9 @@ impl Dialect {
     /// Appends the value that a string stands for and answers its tag.
     pub fn push_text(self, out: &mut Vec<u8>, text: &str) -> u8 {
         let date = match self {
-            Dialect::Document => timestamp::parse_stored(text).or_else(|| timestamp::parse_slash_date(text)),
+            Dialect::Document => {
+                timestamp::parse_stored(text).or_else(|| timestamp::parse_slash_date(text))
+            }
             Dialect::Query => timestamp::parse_queried(text),
         };
         if let Some(ms) = date {
@@ -61,7 +63,10 @@ impl Dialect {
 
 /// Pattern and flags of `__REGEXP /pattern/flags`.
 fn regexp(text: &str) -> Option<(&str, &str)> {
-    let (pattern, flags) = text.strip_prefix(REGEXP_PREFIX)?.strip_prefix('/')?.rsplit_once('/')?;
+    let (pattern, flags) = text
+        .strip_prefix(REGEXP_PREFIX)?
+        .strip_prefix('/')?
+        .rsplit_once('/')?;
     let known = flags.bytes().all(|flag| flag.is_ascii_lowercase());
     (known && !pattern.contains('\0')).then_some((pattern, flags))
 }

@@ -4,11 +4,13 @@ use std::fmt;
 
 use bson::raw::RawDocumentBuf;
 use foldhash::fast::FixedState;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::hash::BuildHasher;
 
 use super::dialect::Dialect;
-use crate::document::raw::{self, TAG_ARRAY, TAG_BOOLEAN, TAG_DOCUMENT, TAG_DOUBLE, TAG_INT32, TAG_INT64, TAG_NULL};
+use crate::document::raw::{
+    self, TAG_ARRAY, TAG_BOOLEAN, TAG_DOCUMENT, TAG_DOUBLE, TAG_INT32, TAG_INT64, TAG_NULL,
+};
 use crate::error::{Error, Result};
 use crate::limits;
 
@@ -59,7 +61,12 @@ fn parse_object(text: &str, field: &'static str, dialect: Dialect) -> Result<Raw
 fn parse_array(text: &str, field: &'static str, dialect: Dialect) -> Result<Vec<RawDocumentBuf>> {
     let mut builder = Builder::new(field, dialect, 256);
     let mut documents = Vec::new();
-    builder.run(text, |builder, parser| parser.deserialize_seq(Items { builder, documents: &mut documents }))?;
+    builder.run(text, |builder, parser| {
+        parser.deserialize_seq(Items {
+            builder,
+            documents: &mut documents,
+        })
+    })?;
     Ok(documents)
 }
 
@@ -80,7 +87,14 @@ type Parser<'a, 'de> = &'a mut serde_json::Deserializer<serde_json::de::StrRead<
 impl Builder {
     fn new(field: &'static str, dialect: Dialect, capacity: usize) -> Self {
         let capacity = capacity.min(limits::DOCUMENT_BYTES_MAX);
-        Self { bytes: Vec::with_capacity(capacity), names: Vec::new(), depth: 0, dialect, field, refusal: None }
+        Self {
+            bytes: Vec::with_capacity(capacity),
+            names: Vec::new(),
+            depth: 0,
+            dialect,
+            field,
+            refusal: None,
+        }
     }
 
     fn run<'de>(
@@ -91,7 +105,10 @@ impl Builder {
         let mut parser = serde_json::Deserializer::from_str(text);
         match parse(self, &mut parser).and_then(|()| parser.end()) {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.refusal.take().unwrap_or_else(|| invalid(self.field, &error))),
+            Err(error) => Err(self
+                .refusal
+                .take()
+                .unwrap_or_else(|| invalid(self.field, &error))),
         }
     }
 
@@ -120,7 +137,9 @@ impl Builder {
     fn enter<E: serde::de::Error>(&mut self) -> std::result::Result<usize, E> {
         if self.depth == limits::NESTING_MAX {
             let (field, max) = (self.field, limits::NESTING_MAX);
-            return Err(self.refuse(Error::invalid(format!("Invalid JSON in {field}: nested deeper than {max} levels"))));
+            return Err(self.refuse(Error::invalid(format!(
+                "Invalid JSON in {field}: nested deeper than {max} levels"
+            ))));
         }
         self.depth += 1;
         Ok(raw::open(&mut self.bytes))
@@ -175,7 +194,10 @@ fn invalid(field: &str, reason: &dyn fmt::Display) -> Error {
 /// Whether two hashes are equal. Small objects, which most are, are compared in place.
 fn has_repeats(hashes: &mut [u64]) -> bool {
     if hashes.len() <= 16 {
-        return hashes.iter().enumerate().any(|(index, hash)| hashes[..index].contains(hash));
+        return hashes
+            .iter()
+            .enumerate()
+            .any(|(index, hash)| hashes[..index].contains(hash));
     }
     hashes.sort_unstable();
     hashes.windows(2).any(|pair| pair[0] == pair[1])
@@ -183,7 +205,9 @@ fn has_repeats(hashes: &mut [u64]) -> bool {
 
 /// Keeps the last of each repeated name in the document that ends the buffer, as JavaScript keeps its value.
 fn drop_repeats(bytes: &mut Vec<u8>, start: usize) {
-    let Ok(document) = bson::raw::RawDocument::from_bytes(&bytes[start..]) else { return };
+    let Ok(document) = bson::raw::RawDocument::from_bytes(&bytes[start..]) else {
+        return;
+    };
     let mut kept = std::collections::HashMap::new();
     let mut spans = Vec::new();
     let mut at = start + 4;
@@ -245,7 +269,9 @@ impl<'de> Visitor<'de> for Items<'_> {
         while let Some(()) = items.next_element_seed(Item(self.builder))? {
             if self.documents.len() == limits::BATCH_ITEMS_MAX {
                 let (field, max) = (self.builder.field, limits::BATCH_ITEMS_MAX);
-                return Err(self.builder.refuse(Error::too_large(format!("{field} holds more than {max} items"))));
+                return Err(self.builder.refuse(Error::too_large(format!(
+                    "{field} holds more than {max} items"
+                ))));
             }
             match self.builder.take() {
                 Ok(document) => self.documents.push(document),
@@ -313,7 +339,9 @@ impl Visitor<'_> for Name<'_> {
         builder.bytes.push(0);
         let start = builder.bytes.len();
         builder.dialect.push_name(&mut builder.bytes, name);
-        builder.names.push(FixedState::with_seed(0).hash_one(&builder.bytes[start..]));
+        builder
+            .names
+            .push(FixedState::with_seed(0).hash_one(&builder.bytes[start..]));
         builder.bytes.push(0);
         Ok(true)
     }

@@ -1,4 +1,6 @@
-use bson::{Binary, DateTime, RawBson, RawDocumentBuf, Regex, Timestamp, rawdoc, spec::BinarySubtype};
+use bson::{
+    Binary, DateTime, RawBson, RawDocumentBuf, Regex, Timestamp, rawdoc, spec::BinarySubtype,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -12,12 +14,18 @@ fn text_of(document: &RawDocumentBuf) -> String {
 }
 
 fn regex(pattern: &str, options: &str) -> RawBson {
-    RawBson::RegularExpression(Regex { pattern: pattern.try_into().unwrap(), options: options.try_into().unwrap() })
+    RawBson::RegularExpression(Regex {
+        pattern: pattern.try_into().unwrap(),
+        options: options.try_into().unwrap(),
+    })
 }
 
 #[test]
 fn key_order_is_kept_and_numbers_take_the_smallest_type() {
-    let parsed = parse_document(r#"{"z":1,"a":-2147483649,"m":1.0,"b":18446744073709551615,"n":null,"t":[true,"x",{}]}"#, "item");
+    let parsed = parse_document(
+        r#"{"z":1,"a":-2147483649,"m":1.0,"b":18446744073709551615,"n":null,"t":[true,"x",{}]}"#,
+        "item",
+    );
     let wanted = rawdoc! {
         "z": 1, "a": -2_147_483_649_i64, "m": 1.0, "b": 18_446_744_073_709_551_615.0_f64,
         "n": null, "t": [true, "x", {}],
@@ -57,9 +65,15 @@ fn queries_have_theirs() {
 #[test]
 fn of_repeated_names_the_last_counts() {
     let parse = |text| parse_document(text, "item").unwrap();
-    assert_eq!(parse(r#"{"a":1,"b":2,"a":{"x":1,"x":2}}"#), rawdoc! { "b": 2, "a": { "x": 2 } });
+    assert_eq!(
+        parse(r#"{"a":1,"b":2,"a":{"x":1,"x":2}}"#),
+        rawdoc! { "b": 2, "a": { "x": 2 } }
+    );
     assert_eq!(parse(r#"{"a.b":1,"a____b":2}"#), rawdoc! { "a____b": 2 });
-    assert_eq!(parse(r#"{"l":[{"a":1,"a":2},{"a":1}],"z":0}"#), rawdoc! { "l": [{ "a": 2 }, { "a": 1 }], "z": 0 });
+    assert_eq!(
+        parse(r#"{"l":[{"a":1,"a":2},{"a":1}],"z":0}"#),
+        rawdoc! { "l": [{ "a": 2 }, { "a": 1 }], "z": 0 }
+    );
     let many: String = (0..40).map(|n| format!("\"k{}\":{n},", n % 20)).collect();
     let parsed = parse(&format!("{{{}\"end\":1}}", many));
     assert_eq!(parsed.iter().count(), 21);
@@ -77,25 +91,43 @@ fn bad_text_is_refused_with_field_and_reason() {
         ("{'a':1}", "key must be a string"),
         ("{\"a\":1e999}", "out of range"),
         ("{\"a\\u0000b\":1}", "NUL character"),
-        ("{\"a\":\"\\ud800\"}", "lone"),
+        ("{\"a\":\"\\ud800\"}", "hex escape"),
     ] {
         let error = parse_document(text, "item").unwrap_err();
         assert_eq!(error.code, Code::Invalid, "{text}");
-        assert!(error.context.starts_with("Invalid JSON in item: "), "{}", error.context);
+        assert!(
+            error.context.starts_with("Invalid JSON in item: "),
+            "{}",
+            error.context
+        );
         assert!(error.context.contains(reason), "{text}: {}", error.context);
     }
 }
 
 #[test]
 fn nesting_is_bounded_at_any_depth() {
-    let nest = |depth: usize| format!("{{\"a\":{}1{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+    let nest = |depth: usize| {
+        format!(
+            "{{\"a\":{}1{}}}",
+            "[".repeat(depth - 1),
+            "]".repeat(depth - 1)
+        )
+    };
     parse_document(&nest(limits::NESTING_MAX), "item").unwrap();
     for depth in [limits::NESTING_MAX + 1, 1_000, 100_000] {
         let error = parse_document(&nest(depth), "item").unwrap_err();
         assert_eq!(error.code, Code::Invalid);
-        assert!(error.context.contains("nested deeper than 100 levels"), "{}", error.context);
+        assert!(
+            error.context.contains("nested deeper than 100 levels"),
+            "{}",
+            error.context
+        );
     }
-    for text in ["[".repeat(100_000), "{\"a\":".repeat(100_000), format!("{{\"$$x\":{}", "[".repeat(100_000))] {
+    for text in [
+        "[".repeat(100_000),
+        "{\"a\":".repeat(100_000),
+        format!("{{\"$$x\":{}", "[".repeat(100_000)),
+    ] {
         assert!(parse_document(&text, "item").is_err());
         assert!(parse_query(&text, "query").is_err());
         assert!(parse_documents(&text, "items").is_err());
@@ -106,23 +138,40 @@ fn nesting_is_bounded_at_any_depth() {
 fn size_is_bounded() {
     for text in [
         format!("{{\"a\":\"{}\"}}", "x".repeat(limits::DOCUMENT_BYTES_MAX)),
-        format!("{{\"a\":[{}0]}}", "0,".repeat(limits::DOCUMENT_BYTES_MAX / 10)),
+        format!(
+            "{{\"a\":[{}0]}}",
+            "0,".repeat(limits::DOCUMENT_BYTES_MAX / 10)
+        ),
     ] {
         let error = parse_document(&text, "item").unwrap_err();
         assert_eq!(error.code, Code::TooLarge);
-        assert!(error.context.starts_with("item takes "), "{}", error.context);
+        assert!(
+            error.context.starts_with("item takes "),
+            "{}",
+            error.context
+        );
         assert!(error.context.contains("16777216"), "{}", error.context);
     }
 }
 
 #[test]
 fn arrays_of_documents() {
-    assert_eq!(parse_documents(r#"[{"a":1},{}]"#, "items").unwrap(), [rawdoc! { "a": 1 }, rawdoc! {}]);
+    assert_eq!(
+        parse_documents(r#"[{"a":1},{}]"#, "items").unwrap(),
+        [rawdoc! { "a": 1 }, rawdoc! {}]
+    );
     assert!(parse_documents("[]", "items").unwrap().is_empty());
-    assert_eq!(parse_documents("[{},null]", "items").unwrap_err().context, "Cannot create null item");
+    assert_eq!(
+        parse_documents("[{},null]", "items").unwrap_err().context,
+        "Cannot create null item"
+    );
     for text in ["{}", "[1]", "", "[{}"] {
         let error = parse_documents(text, "items").unwrap_err();
-        assert!(error.context.starts_with("Invalid JSON in items: "), "{text}: {}", error.context);
+        assert!(
+            error.context.starts_with("Invalid JSON in items: "),
+            "{text}: {}",
+            error.context
+        );
     }
     assert_eq!(
         parse_pipeline(r#"[{"$match":{"a.b":1}}]"#, "aggregates").unwrap(),
@@ -189,7 +238,10 @@ fn doubles_are_written_as_javascript_does() {
 fn damaged_bytes_are_an_error_not_a_panic() {
     // An int32 field whose value is missing.
     let document = RawDocumentBuf::from_bytes(vec![8, 0, 0, 0, 0x10, b'a', 0, 0]).unwrap();
-    assert_eq!(write_document(&document, &mut Vec::new()).unwrap_err().code, Code::Corrupt);
+    assert_eq!(
+        write_document(&document, &mut Vec::new()).unwrap_err().code,
+        Code::Corrupt
+    );
 }
 
 #[test]
@@ -206,7 +258,9 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
         any::<bool>().prop_map(Into::into),
         any::<i64>().prop_map(Into::into),
         any::<i32>().prop_map(Into::into),
-        proptest::num::f64::NORMAL.prop_filter("whole numbers lose their point", |f| f.fract() != 0.0).prop_map(Into::into),
+        proptest::num::f64::NORMAL
+            .prop_filter("whole numbers lose their point", |f| f.fract() != 0.0)
+            .prop_map(Into::into),
         "\\PC*".prop_map(Into::into),
         any::<String>().prop_map(Into::into),
         (0..4_000_000_000_000_i64).prop_map(|ms| {
@@ -218,8 +272,14 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
     leaf.prop_recursive(5, 64, 8, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..8).prop_map(Into::into),
-            prop::collection::vec(("[a-z.$é]{0,6}", inner), 0..20)
-                .prop_map(|fields| serde_json::Value::Object(fields.into_iter().filter(|(k, _)| !k.starts_with("$$")).collect())),
+            prop::collection::vec(("[a-z.$é]{0,6}", inner), 0..20).prop_map(|fields| {
+                serde_json::Value::Object(
+                    fields
+                        .into_iter()
+                        .filter(|(k, _)| !k.starts_with("$$"))
+                        .collect(),
+                )
+            }),
         ]
     })
 }

@@ -13,7 +13,11 @@ pub fn parse_stored(text: &str) -> Option<i64> {
     if fraction.len() != 3 {
         return None;
     }
-    let offset_ms = if zone.is_empty() { 0 } else { parse_zone(zone)? };
+    let offset_ms = if zone.is_empty() {
+        0
+    } else {
+        parse_zone(zone)?
+    };
     Some(ms - offset_ms)
 }
 
@@ -36,21 +40,37 @@ pub fn parse_slash_date(text: &str) -> Option<i64> {
 fn parse(text: &str) -> Option<(i64, &str, &str)> {
     let bytes = text.as_bytes();
     // Most strings end here.
-    if bytes.len() < 21 || bytes.len() > 40 || bytes[10] != b'T' || bytes[4] != b'-' || bytes[19] != b'.' {
+    if bytes.len() < 21
+        || bytes.len() > 40
+        || bytes[10] != b'T'
+        || bytes[4] != b'-'
+        || bytes[19] != b'.'
+    {
         return None;
     }
     if bytes[7] != b'-' || bytes[13] != b':' || bytes[16] != b':' {
         return None;
     }
-    let (year, month, day) = (digits(&bytes[..4])?, digits(&bytes[5..7])?, digits(&bytes[8..10])?);
-    let (hour, minute, second) = (digits(&bytes[11..13])?, digits(&bytes[14..16])?, digits(&bytes[17..19])?);
+    let (year, month, day) = (
+        digits(&bytes[..4])?,
+        digits(&bytes[5..7])?,
+        digits(&bytes[8..10])?,
+    );
+    let (hour, minute, second) = (
+        digits(&bytes[11..13])?,
+        digits(&bytes[14..16])?,
+        digits(&bytes[17..19])?,
+    );
     if !(1..=12).contains(&month) || day < 1 || day > month_days(year, month) {
         return None;
     }
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let end = bytes[20..].iter().position(|byte| !byte.is_ascii_digit()).map_or(bytes.len(), |at| at + 20);
+    let end = bytes[20..]
+        .iter()
+        .position(|byte| !byte.is_ascii_digit())
+        .map_or(bytes.len(), |at| at + 20);
     let (fraction, zone) = (text.get(20..end)?, text.get(end..)?);
     if fraction.is_empty() {
         return None;
@@ -60,7 +80,11 @@ fn parse(text: &str) -> Option<(i64, &str, &str)> {
         ms = ms * 10 + i64::from(fraction.as_bytes().get(at).map_or(0, |byte| byte - b'0'));
     }
     ms += ((hour * 60 + minute) * 60 + second) * 1000;
-    Some((days_of_civil(year, month, day) * DAY_MS + ms, fraction, zone))
+    Some((
+        days_of_civil(year, month, day) * DAY_MS + ms,
+        fraction,
+        zone,
+    ))
 }
 
 /// Offset of `Z` or `±HH:MM` from UTC, milliseconds.
@@ -82,7 +106,10 @@ fn parse_zone(zone: &str) -> Option<i64> {
 }
 
 fn digits(bytes: &[u8]) -> Option<i64> {
-    bytes.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
+    bytes.iter().try_fold(0, |value, byte| {
+        byte.is_ascii_digit()
+            .then(|| value * 10 + i64::from(byte - b'0'))
+    })
 }
 
 fn month_days(year: i64, month: i64) -> i64 {
@@ -108,11 +135,16 @@ fn civil_of_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
@@ -130,7 +162,13 @@ pub fn write(out: &mut Vec<u8>, unix_ms: i64) -> bool {
         out.push(if year < 0 { b'-' } else { b'+' });
         push_padded(out, year.abs(), 6);
     }
-    for (mark, value) in [(b'-', month), (b'-', day), (b'T', ms / 3_600_000), (b':', ms / 60_000 % 60), (b':', ms / 1000 % 60)] {
+    for (mark, value) in [
+        (b'-', month),
+        (b'-', day),
+        (b'T', ms / 3_600_000),
+        (b':', ms / 60_000 % 60),
+        (b':', ms / 1000 % 60),
+    ] {
         out.push(mark);
         push_padded(out, value, 2);
     }
@@ -172,8 +210,14 @@ mod tests {
             assert_eq!(parse_stored(iso), Some(ms), "{iso}");
             assert_eq!(text(ms).as_deref(), Some(iso));
         }
-        assert_eq!(text(JAVASCRIPT_MS_MAX).as_deref(), Some("+275760-09-13T00:00:00.000Z"));
-        assert_eq!(text(-JAVASCRIPT_MS_MAX).as_deref(), Some("-271821-04-20T00:00:00.000Z"));
+        assert_eq!(
+            text(JAVASCRIPT_MS_MAX).as_deref(),
+            Some("+275760-09-13T00:00:00.000Z")
+        );
+        assert_eq!(
+            text(-JAVASCRIPT_MS_MAX).as_deref(),
+            Some("-271821-04-20T00:00:00.000Z")
+        );
         assert_eq!(text(JAVASCRIPT_MS_MAX + 1), None);
         assert_eq!(text(i64::MIN), None);
     }
@@ -225,7 +269,14 @@ mod tests {
     fn slash_dates() {
         assert_eq!(parse_slash_date("/Date(1500)/"), Some(1500));
         assert_eq!(parse_slash_date("/Date(-1500)/"), Some(-1500));
-        for text in ["/Date()/", "/Date(1", "/Date(+1)/", "/Date(1.5)/", "/Date(9999999999999999)/", "/Date(-9223372036854775808)/"] {
+        for text in [
+            "/Date()/",
+            "/Date(1",
+            "/Date(+1)/",
+            "/Date(1.5)/",
+            "/Date(9999999999999999)/",
+            "/Date(-9223372036854775808)/",
+        ] {
             assert_eq!(parse_slash_date(text), None, "{text}");
         }
     }

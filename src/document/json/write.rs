@@ -81,7 +81,9 @@ fn write_at(value: RawBsonRef<'_>, out: &mut Vec<u8>, depth: usize) -> Result<()
         RawBsonRef::DateTime(date) => write_date(date.timestamp_millis(), out),
         RawBsonRef::ObjectId(id) => write_quoted(id.to_hex().as_bytes(), out),
         RawBsonRef::Binary(binary) => write_buffer(binary.bytes, out),
-        RawBsonRef::RegularExpression(regex) => write_text(&format!("/{}/{}", regex.pattern, regex.options), out),
+        RawBsonRef::RegularExpression(regex) => {
+            write_text(&format!("/{}/{}", regex.pattern, regex.options), out)
+        }
         RawBsonRef::Decimal128(value) => write_text(&value.to_string(), out),
         // The driver of the reference prints a timestamp as the 64-bit number it is, in text.
         RawBsonRef::Timestamp(value) => {
@@ -91,7 +93,9 @@ fn write_at(value: RawBsonRef<'_>, out: &mut Vec<u8>, depth: usize) -> Result<()
         RawBsonRef::JavaScriptCodeWithScope(value) => write_text(value.code, out),
         RawBsonRef::MinKey => out.extend_from_slice(br#"{"$minKey":1}"#),
         RawBsonRef::MaxKey => out.extend_from_slice(br#"{"$maxKey":1}"#),
-        RawBsonRef::Null | RawBsonRef::Undefined | RawBsonRef::DbPointer(_) => out.extend_from_slice(b"null"),
+        RawBsonRef::Null | RawBsonRef::Undefined | RawBsonRef::DbPointer(_) => {
+            out.extend_from_slice(b"null")
+        }
     }
     Ok(())
 }
@@ -99,7 +103,10 @@ fn write_at(value: RawBsonRef<'_>, out: &mut Vec<u8>, depth: usize) -> Result<()
 fn check_depth(depth: usize) -> Result<()> {
     // Foreign data may be a little deeper than what we accept; only the stack must be safe.
     if depth > 2 * limits::NESTING_MAX {
-        return Err(Error::client(Code::Corrupt, "A document is nested too deeply to be shown"));
+        return Err(Error::client(
+            Code::Corrupt,
+            "A document is nested too deeply to be shown",
+        ));
     }
     Ok(())
 }
