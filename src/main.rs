@@ -30,7 +30,11 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Doctor(args) => {
             let (table, starts) = doctor::report(&settings(&args)?);
             print!("{table}");
-            Ok(if starts { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            Ok(if starts {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
         }
         Command::Settings => {
             print!("{}", config::sample());
@@ -61,5 +65,8 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
 /// Hands over to the runtime room; returns when the server has drained.
 fn start(settings: Arc<Settings>) -> Result<()> {
     let (driver, _) = opencore::runtime::preflight::choose_driver(settings.driver)?;
-    Err(Error::internal(format!("driver {}: no shards in this build", driver.name())))
+    Err(Error::internal(format!(
+        "driver {}: no shards in this build",
+        driver.name()
+    )))
 }

@@ -25,7 +25,11 @@ pub struct Banner {
 /// The text, ending with a newline.
 pub fn text(banner: &Banner) -> String {
     let mut out = String::new();
-    let plural = if banner.shards == 1 { "shard" } else { "shards" };
+    let plural = if banner.shards == 1 {
+        "shard"
+    } else {
+        "shards"
+    };
     let _ = writeln!(
         out,
         "opencore {} ready · driver {} · {} {plural} · data {}",
@@ -80,7 +84,10 @@ mod tests {
             driver: "epoll",
             driver_reason: None,
             shards: 1,
-            listen: vec!["127.0.0.1:3000".parse().unwrap(), "[::1]:81".parse().unwrap()],
+            listen: vec![
+                "127.0.0.1:3000".parse().unwrap(),
+                "[::1]:81".parse().unwrap(),
+            ],
             pipes: vec!["OpenCore".into()],
             data: "/var/lib/opencore".into(),
             root_password: None,

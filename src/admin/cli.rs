@@ -199,7 +199,9 @@ mod tests {
         assert!(bare.command.is_none());
         assert_eq!(bare.serve.listen, ["a", "b"]);
         let named = Cli::parse_from(["opencore", "serve", "--shards", "2"]);
-        assert!(matches!(named.command, Some(Command::Serve(args)) if args.shards.as_deref() == Some("2")));
+        assert!(
+            matches!(named.command, Some(Command::Serve(args)) if args.shards.as_deref() == Some("2"))
+        );
         assert!(Cli::try_parse_from(["opencore", "--shards", "2", "doctor"]).is_err());
     }
 }

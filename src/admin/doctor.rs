@@ -8,13 +8,18 @@ use crate::runtime::preflight::{self, Check, Severity};
 /// The table, and whether the server would start.
 pub fn report(settings: &Settings) -> (String, bool) {
     let checks = preflight::checks(settings);
-    let refused = checks.iter().any(|check| check.severity == Severity::Refusal);
+    let refused = checks
+        .iter()
+        .any(|check| check.severity == Severity::Refusal);
     (table(&checks), !refused)
 }
 
 fn table(checks: &[Check]) -> String {
     let width = |column: fn(&Check) -> &str, title: &str| {
-        let longest = checks.iter().map(|check| column(check).chars().count()).max();
+        let longest = checks
+            .iter()
+            .map(|check| column(check).chars().count())
+            .max();
         longest.unwrap_or(0).max(title.len())
     };
     let name = width(|check| check.name, "check");
@@ -57,7 +62,10 @@ mod tests {
             remedy: "ulimit -n 20".into(),
         };
         let text = table(&[check]);
-        assert!(text.contains("warning  open files  10       >= 20   few"), "{text}");
+        assert!(
+            text.contains("warning  open files  10       >= 20   few"),
+            "{text}"
+        );
         assert!(text.contains("change: ulimit -n 20"), "{text}");
     }
 }

@@ -18,7 +18,9 @@ pub fn load(args: &ServeArgs) -> Result<Loaded> {
         None => None,
     };
     config::load(&Sources {
-        file: file.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
+        file: file
+            .as_ref()
+            .map(|(name, text)| (name.as_str(), text.as_str())),
         environment: &environment,
         flags: &flags(args)?,
         read: &|path| std::fs::read_to_string(path),
@@ -36,9 +38,9 @@ fn read_settings(path: &Path) -> Result<String> {
 fn flags(args: &ServeArgs) -> Result<Vec<(String, String)>> {
     let mut flags = Vec::new();
     for pair in &args.set {
-        let (name, value) = pair.split_once('=').ok_or_else(|| {
-            Error::invalid(format!("--set {pair}: must be NAME=VALUE"))
-        })?;
+        let (name, value) = pair
+            .split_once('=')
+            .ok_or_else(|| Error::invalid(format!("--set {pair}: must be NAME=VALUE")))?;
         flags.push((name.trim().to_string(), value.to_string()));
     }
     let joined = |values: &[String]| (!values.is_empty()).then(|| values.join(","));
@@ -80,7 +82,10 @@ mod tests {
         let flags = flags(&args).unwrap();
         assert!(flags.contains(&("listen".into(), "127.0.0.1:1,127.0.0.1:2".into())));
         assert!(flags.contains(&("domain".into(), "a=b".into())));
-        let wrong = ServeArgs { set: vec!["domain".into()], ..ServeArgs::default() };
+        let wrong = ServeArgs {
+            set: vec!["domain".into()],
+            ..ServeArgs::default()
+        };
         assert!(super::flags(&wrong).is_err());
     }
 }

@@ -22,8 +22,14 @@ pub fn config_json(settings: &Settings, version: &str, signin: Option<&str>) -> 
     }
     if let Some(installation) = signin {
         keys.insert("openflow_uniqueid".into(), json!(installation));
-        keys.insert("otel_trace_interval".into(), json!(settings.otel_trace_interval));
-        keys.insert("otel_metric_interval".into(), json!(settings.otel_metric_interval));
+        keys.insert(
+            "otel_trace_interval".into(),
+            json!(settings.otel_trace_interval),
+        );
+        keys.insert(
+            "otel_metric_interval".into(),
+            json!(settings.otel_metric_interval),
+        );
     }
     keys
 }
@@ -131,11 +137,22 @@ mod tests {
         for (key, value) in &keys {
             let right = match key.as_str() {
                 "websocket_package_size" | "ping_clients_interval" => value.is_i64(),
-                "agent_images" | "loginproviders" | "forceddomains"
-                | "collections_with_text_index" | "timeseries_collections" => value.is_array(),
-                "wshost" | "wsurl" | "domain" | "version" | "namespace" | "grafana_url"
-                | "getting_started_url" | "validate_user_form" | "stripe_api_key"
-                | "llmchat_queue" | "agent_domain_schema" => value.is_string(),
+                "agent_images"
+                | "loginproviders"
+                | "forceddomains"
+                | "collections_with_text_index"
+                | "timeseries_collections" => value.is_array(),
+                "wshost"
+                | "wsurl"
+                | "domain"
+                | "version"
+                | "namespace"
+                | "grafana_url"
+                | "getting_started_url"
+                | "validate_user_form"
+                | "stripe_api_key"
+                | "llmchat_queue"
+                | "agent_domain_schema" => value.is_string(),
                 _ => value.is_boolean(),
             };
             assert!(right, "{key}: {value}");

@@ -176,12 +176,7 @@ fn known(name: &str, place: &str) -> Result<&'static Setting> {
     })
 }
 
-fn merge_file(
-    texts: &mut Texts,
-    warnings: &mut Vec<String>,
-    file: &str,
-    text: &str,
-) -> Result<()> {
+fn merge_file(texts: &mut Texts, warnings: &mut Vec<String>, file: &str, text: &str) -> Result<()> {
     let table: toml::Table = text
         .parse()
         .map_err(|cause| Error::invalid(format!("settings file {file}: {cause}")))?;
@@ -235,7 +230,10 @@ fn merge_environment(
         };
         let own = |setting: &&Setting| setting.named_in == NameIn::Opencore;
         let name = rest.to_ascii_lowercase();
-        let is_known = TABLE.iter().filter(own).any(|row| row.variable() == *variable);
+        let is_known = TABLE
+            .iter()
+            .filter(own)
+            .any(|row| row.variable() == *variable);
         let near = nearest(&name, TABLE.iter().filter(own).map(|row| row.name));
         if let (false, Some(near)) = (is_known, near) {
             let near = near.to_ascii_uppercase();

@@ -41,7 +41,9 @@ fn defaults_are_within_their_own_bounds() {
 fn flag_beats_environment_beats_file() {
     let file = Some("max_ace_count = 10\nshards = 2\ndata = \"f\"");
     let env = [("max_ace_count", "20"), ("OPENCORE_SHARDS", "3")];
-    let settings = run(file, &env, &[("max_ace_count", "30")]).unwrap().settings;
+    let settings = run(file, &env, &[("max_ace_count", "30")])
+        .unwrap()
+        .settings;
     assert_eq!(settings.max_ace_count, 30);
     assert_eq!(settings.shards, Some(3));
     assert_eq!(settings.data, Path::new("f"));
@@ -49,7 +51,11 @@ fn flag_beats_environment_beats_file() {
 
 #[test]
 fn contract_names_are_exact_and_ours_carry_the_prefix() {
-    let env = [("ENABLE_GUEST", "true"), ("shards", "9"), ("OPENCORE_ENABLE_GUEST", "true")];
+    let env = [
+        ("ENABLE_GUEST", "true"),
+        ("shards", "9"),
+        ("OPENCORE_ENABLE_GUEST", "true"),
+    ];
     let settings = run(None, &env, &[]).unwrap().settings;
     assert!(!settings.enable_guest);
     assert_eq!(settings.shards, None);
@@ -58,9 +64,15 @@ fn contract_names_are_exact_and_ours_carry_the_prefix() {
 #[test]
 fn a_wrong_value_says_source_and_bound() {
     let text = refused(None, &[("max_ace_count", "4000")], &[]);
-    assert!(text.contains("environment max_ace_count") && text.contains("from 2 to 128"), "{text}");
+    assert!(
+        text.contains("environment max_ace_count") && text.contains("from 2 to 128"),
+        "{text}"
+    );
     let text = refused(Some("client_heartbeat_timeout = \"soon\""), &[], &[]);
-    assert!(text.contains("file opencore.toml") && text.contains("from 1s to 1d"), "{text}");
+    assert!(
+        text.contains("file opencore.toml") && text.contains("from 1s to 1d"),
+        "{text}"
+    );
     let text = refused(None, &[], &[("listen", "127.0.0.1:1,nowhere")]);
     assert!(text.contains("`nowhere` must be ADDRESS:PORT"), "{text}");
 }
@@ -68,7 +80,10 @@ fn a_wrong_value_says_source_and_bound() {
 #[test]
 fn a_wrong_secret_is_not_repeated() {
     let text = refused(None, &[("aes_secret", "tooshort")], &[]);
-    assert!(!text.contains("tooshort") && text.contains("at least 32"), "{text}");
+    assert!(
+        !text.contains("tooshort") && text.contains("at least 32"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -76,7 +91,10 @@ fn an_unknown_key_names_the_nearest() {
     let text = refused(Some("enable_gest = true"), &[], &[]);
     assert!(text.contains("did you mean `enable_guest`?"), "{text}");
     let text = refused(None, &[], &[("zzzzzzzzz", "1")]);
-    assert!(text.contains("unknown setting `zzzzzzzzz` (flag)"), "{text}");
+    assert!(
+        text.contains("unknown setting `zzzzzzzzz` (flag)"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -139,7 +157,13 @@ fn the_password_comes_from_the_files_first_line() {
     assert_eq!(settings.root_password.as_deref(), Some("correct horse"));
     assert!(with(&[("root_password_file", "short")]).is_err());
     assert!(with(&[("root_password_file", "none")]).is_err());
-    assert!(with(&[("root_password_file", "pw"), ("root_password", "another one")]).is_err());
+    assert!(
+        with(&[
+            ("root_password_file", "pw"),
+            ("root_password", "another one")
+        ])
+        .is_err()
+    );
 }
 
 #[test]

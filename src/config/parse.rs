@@ -151,11 +151,7 @@ pub fn json_array(text: &str) -> Parsed<serde_json::Value> {
 }
 
 /// Between `min` and `max`; a bare number counts in `unit`.
-pub fn duration(
-    unit: Duration,
-    min: Duration,
-    max: Duration,
-) -> impl Fn(&str) -> Parsed<Duration> {
+pub fn duration(unit: Duration, min: Duration, max: Duration) -> impl Fn(&str) -> Parsed<Duration> {
     move |text| {
         parse_duration(text, unit)
             .filter(|duration| (min..=max).contains(duration))
@@ -279,7 +275,14 @@ mod tests {
             address("localhost:1").unwrap(),
             "127.0.0.1:1".parse().unwrap()
         );
-        for wrong in ["", "3000", "127.0.0.1", ":x", "example.com:1", "1.2.3.4:70000"] {
+        for wrong in [
+            "",
+            "3000",
+            "127.0.0.1",
+            ":x",
+            "example.com:1",
+            "1.2.3.4:70000",
+        ] {
             assert!(address(wrong).is_err(), "{wrong}");
         }
     }

@@ -49,7 +49,11 @@ mod tests {
         let text: String = sample()
             .lines()
             .filter_map(|line| line.strip_prefix("# "))
-            .filter(|line| TABLE.iter().any(|row| line.starts_with(&format!("{} = ", row.name))))
+            .filter(|line| {
+                TABLE
+                    .iter()
+                    .any(|row| line.starts_with(&format!("{} = ", row.name)))
+            })
             .map(|line| format!("{line}\n"))
             .collect();
         assert_eq!(text.lines().count(), TABLE.len());

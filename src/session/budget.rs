@@ -22,7 +22,10 @@ pub struct Permit {
 
 impl Budget {
     pub fn new(bytes: usize) -> Rc<Self> {
-        Rc::new(Self { free: Cell::new(bytes), waiting: RefCell::default() })
+        Rc::new(Self {
+            free: Cell::new(bytes),
+            waiting: RefCell::default(),
+        })
     }
 
     pub fn free_bytes(&self) -> usize {
@@ -32,7 +35,10 @@ impl Budget {
     pub fn try_take(self: &Rc<Self>, bytes: usize) -> Option<Permit> {
         let free = self.free.get().checked_sub(bytes)?;
         self.free.set(free);
-        Some(Permit { budget: self.clone(), bytes })
+        Some(Permit {
+            budget: self.clone(),
+            bytes,
+        })
     }
 
     /// Waits until `bytes` are free. `bytes` must not exceed the whole budget.

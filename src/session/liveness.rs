@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use crate::limits;
 use crate::seam::Ticks;
 
 use super::{CloseReason, Door, Session};
@@ -19,6 +18,8 @@ pub struct Timers {
     pub heartbeat_timeout: Duration,
     /// `client_signin_timeout`.
     pub signin_timeout: Duration,
+    /// `slow_consumer_timeout`: replies unread, or a write without progress.
+    pub slow_consumer_timeout: Duration,
 }
 
 /// What is due for a session.
@@ -36,26 +37,44 @@ const RENEW_BEFORE: Duration = Duration::from_secs(60);
 
 pub fn due(session: &Session, timers: &Timers, now: Ticks, unix_ms: i64) -> Due {
     let past = |since: Ticks, limit: Duration| now.since(since) >= limit;
-    if session.outbox.over_since().is_some_and(|since| past(since, limits::SLOW_CONSUMER_TIMEOUT)) {
+    if session
+        .outbox
+        .over_since()
+        .is_some_and(|since| past(since, timers.slow_consumer_timeout))
+    {
         return Due::Close(CloseReason::OutboxFull);
     }
-    if session.outbox.waiting_since().is_some_and(|since| past(since, limits::SLOW_CONSUMER_TIMEOUT)) {
+    if session
+        .outbox
+        .waiting_since()
+        .is_some_and(|since| past(since, timers.slow_consumer_timeout))
+    {
         return Due::Close(CloseReason::WriteDeadline);
     }
-    if session.frame_deadline().is_some_and(|deadline| now >= deadline) {
+    if session
+        .frame_deadline()
+        .is_some_and(|deadline| now >= deadline)
+    {
         return Due::Close(CloseReason::FrameDeadline);
     }
     if session.door == Door::Rest {
         return Due::Nothing;
     }
     let login = session.login();
-    if login.is_none() && !session.made_guest_requests() && past(session.opened, timers.signin_timeout) {
+    if login.is_none()
+        && !session.made_guest_requests()
+        && past(session.opened, timers.signin_timeout)
+    {
         return Due::Close(CloseReason::SigninTimeout);
     }
-    if session.pings() && session.in_flight() == 0 && past(session.last_message(), timers.heartbeat_timeout) {
+    if session.pings()
+        && session.in_flight() == 0
+        && past(session.last_message(), timers.heartbeat_timeout)
+    {
         return Due::Close(CloseReason::HeartbeatTimeout);
     }
-    if login.is_some_and(|login| login.expires_unix_ms - unix_ms < RENEW_BEFORE.as_millis() as i64) {
+    if login.is_some_and(|login| login.expires_unix_ms - unix_ms < RENEW_BEFORE.as_millis() as i64)
+    {
         return Due::Renew;
     }
     if session.pings() && past(session.last_ping(), timers.ping_interval) {
@@ -72,6 +91,7 @@ mod tests {
         ping_interval: Duration::from_secs(10),
         heartbeat_timeout: Duration::from_secs(60),
         signin_timeout: Duration::from_secs(120),
+        slow_consumer_timeout: Duration::from_secs(30),
     };
 
     fn at(seconds: u64) -> Ticks {
@@ -83,16 +103,25 @@ mod tests {
         let session = Session::new(1, Door::Tcp, "local".into(), at(0), 1);
         assert_eq!(due(&session, &TIMERS, at(9), 0), Due::Nothing);
         assert_eq!(due(&session, &TIMERS, at(10), 0), Due::Ping);
-        assert_eq!(due(&session, &TIMERS, at(60), 0), Due::Close(CloseReason::HeartbeatTimeout));
+        assert_eq!(
+            due(&session, &TIMERS, at(60), 0),
+            Due::Close(CloseReason::HeartbeatTimeout)
+        );
     }
 
     #[test]
     fn messages_without_a_signin_do_not_keep_a_session() {
         let session = Session::new(1, Door::Tcp, "local".into(), at(0), 1);
         session.touch(at(119));
-        assert_eq!(due(&session, &TIMERS, at(120), 0), Due::Close(CloseReason::SigninTimeout));
+        assert_eq!(
+            due(&session, &TIMERS, at(120), 0),
+            Due::Close(CloseReason::SigninTimeout)
+        );
         session.mark_guest_request();
-        assert_ne!(due(&session, &TIMERS, at(120), 0), Due::Close(CloseReason::SigninTimeout));
+        assert_ne!(
+            due(&session, &TIMERS, at(120), 0),
+            Due::Close(CloseReason::SigninTimeout)
+        );
     }
 
     #[test]

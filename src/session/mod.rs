@@ -17,7 +17,7 @@ use crate::auth::Identity;
 use crate::seam::Ticks;
 use crate::wire::envelope::{Outgoing, write_reply};
 use crate::wire::frame::Framing;
-use crate::wire::sequence::Sequencer;
+use crate::wire::sequence::{SequenceCounter, SequenceRule, Sequencer};
 
 pub mod budget;
 pub mod liveness;
@@ -39,7 +39,13 @@ pub enum Door {
 }
 
 impl Door {
-    pub const ALL: [Door; 5] = [Door::Tcp, Door::Pipe, Door::WebSocket, Door::Grpc, Door::Rest];
+    pub const ALL: [Door; 5] = [
+        Door::Tcp,
+        Door::Pipe,
+        Door::WebSocket,
+        Door::Grpc,
+        Door::Rest,
+    ];
 
     pub fn label(self) -> &'static str {
         match self {
@@ -54,8 +60,8 @@ impl Door {
     /// gRPC clients may send anything as `seq` (contract 1.2), REST carries one message.
     fn sequencer(self) -> Sequencer {
         match self {
-            Door::Tcp | Door::Pipe | Door::WebSocket => Sequencer::strict(),
-            Door::Grpc | Door::Rest => Sequencer::ignored(),
+            Door::Tcp | Door::Pipe | Door::WebSocket => Sequencer::new(SequenceRule::Strict),
+            Door::Grpc | Door::Rest => Sequencer::new(SequenceRule::Ignored),
         }
     }
 
@@ -91,10 +97,11 @@ pub struct Session {
     agent: RefCell<String>,
     version: RefCell<String>,
     pings: Cell<bool>,
+    renewing: Cell<bool>,
     last_message: Cell<Ticks>,
     last_ping: Cell<Ticks>,
     guest_requests: Cell<bool>,
-    seq_out: Cell<i32>,
+    seq_out: RefCell<SequenceCounter>,
     next_id: Cell<u64>,
     pub(crate) in_flight: Cell<usize>,
     barrier: Cell<bool>,
@@ -123,10 +130,11 @@ impl Session {
             agent: RefCell::default(),
             version: RefCell::default(),
             pings: Cell::new(true),
+            renewing: Cell::new(false),
             last_message: Cell::new(now),
             last_ping: Cell::new(now),
             guest_requests: Cell::new(false),
-            seq_out: Cell::new(0),
+            seq_out: RefCell::default(),
             next_id: Cell::new(random),
             in_flight: Cell::new(0),
             barrier: Cell::new(false),
@@ -149,7 +157,10 @@ impl Session {
 
     /// The connection token, for messages that bring none.
     pub fn token(&self) -> Option<Rc<str>> {
-        self.login.borrow().as_ref().map(|login| login.token.clone())
+        self.login
+            .borrow()
+            .as_ref()
+            .map(|login| login.token.clone())
     }
 
     pub fn set_login(&self, login: Login) {
@@ -171,6 +182,11 @@ impl Session {
                 *field.borrow_mut() = value.to_owned();
             }
         }
+    }
+
+    /// Marks whether a new token is on its way; returns what was marked before.
+    pub fn renewing(&self, now: bool) -> bool {
+        self.renewing.replace(now)
     }
 
     /// Whether the server pings this client; after sign-in the client decides (contract 2.8).
@@ -241,10 +257,16 @@ impl Session {
     // --- messages to the client -----------------------------------------------------
 
     /// Queues one message. `rid` is empty for unsolicited ones.
-    pub fn send(&self, now: Ticks, command: &str, reply: bool, rid: &str, type_name: &str, body: Bytes) {
-        let seq = self.seq_out.get();
-        // Both sides count in int32 and wrap: proto3 gives the field no other range.
-        self.seq_out.set(seq.wrapping_add(1));
+    pub fn send(
+        &self,
+        now: Ticks,
+        command: &str,
+        reply: bool,
+        rid: &str,
+        type_name: &str,
+        body: Bytes,
+    ) {
+        let seq = self.seq_out.borrow_mut().take();
         let id = self.fresh_id();
         let outgoing = Outgoing {
             command,
@@ -256,7 +278,12 @@ impl Session {
             body_len: body.len(),
             ..Outgoing::default()
         };
-        self.outbox.push(now, outgoing.head_len(), |out| write_reply(out, &outgoing), body);
+        self.outbox.push(
+            now,
+            outgoing.head_len(),
+            |out| write_reply(out, &outgoing),
+            body,
+        );
     }
 
     /// A server ping (contract 2.8).
@@ -295,7 +322,10 @@ impl Session {
         if self.door == Door::WebSocket {
             self.outbox.push_raw(Bytes::from(websocket_close(reason)));
         }
-        if matches!(reason, CloseReason::OutboxFull | CloseReason::WriteDeadline | CloseReason::Network) {
+        if matches!(
+            reason,
+            CloseReason::OutboxFull | CloseReason::WriteDeadline | CloseReason::Network
+        ) {
             self.cut();
         } else {
             self.outbox.close();

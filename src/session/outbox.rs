@@ -60,7 +60,13 @@ impl Outbox {
     }
 
     /// Queues one message: `head` writes the first `head_bytes` of it, `body` follows.
-    pub fn push(&self, now: Ticks, head_bytes: usize, head: impl FnOnce(&mut Vec<u8>), body: Bytes) {
+    pub fn push(
+        &self,
+        now: Ticks,
+        head_bytes: usize,
+        head: impl FnOnce(&mut Vec<u8>),
+        body: Bytes,
+    ) {
         if self.closed.get() {
             return;
         }
@@ -186,7 +192,13 @@ impl Queue {
         self.tail.len() + self.segments.iter().map(Bytes::len).sum::<usize>()
     }
 
-    fn append(&mut self, framing: Framing, head_bytes: usize, head: impl FnOnce(&mut Vec<u8>), body: Bytes) {
+    fn append(
+        &mut self,
+        framing: Framing,
+        head_bytes: usize,
+        head: impl FnOnce(&mut Vec<u8>),
+        body: Bytes,
+    ) {
         if self.tail.capacity() == 0 {
             self.tail = std::mem::take(&mut self.spare);
         }
@@ -215,18 +227,22 @@ impl Queue {
                 self.tail.extend_from_slice(header.as_ref());
             }
             if range.start < head.len() {
-                self.tail.extend_from_slice(&head[range.start..range.end.min(head.len())]);
+                self.tail
+                    .extend_from_slice(&head[range.start..range.end.min(head.len())]);
             }
             if range.end > head.len() {
                 self.seal();
-                self.segments.push_back(body.slice(range.start.max(head.len()) - head.len()..range.end - head.len()));
+                self.segments.push_back(
+                    body.slice(range.start.max(head.len()) - head.len()..range.end - head.len()),
+                );
             }
         }
     }
 
     fn seal(&mut self) {
         if !self.tail.is_empty() {
-            self.segments.push_back(Bytes::from(std::mem::take(&mut self.tail)));
+            self.segments
+                .push_back(Bytes::from(std::mem::take(&mut self.tail)));
         }
     }
 
@@ -243,11 +259,18 @@ mod tests {
 
     fn push(outbox: &Outbox, head: &[u8], body: &'static [u8]) {
         let bytes = head.to_vec();
-        outbox.push(Ticks(1), bytes.len(), |out| out.extend_from_slice(&bytes), Bytes::from_static(body));
+        outbox.push(
+            Ticks(1),
+            bytes.len(),
+            |out| out.extend_from_slice(&bytes),
+            Bytes::from_static(body),
+        );
     }
 
     fn batch(outbox: &Outbox) -> WriteBatch {
-        futures_util::FutureExt::now_or_never(outbox.next_batch()).flatten().expect("a batch is ready")
+        futures_util::FutureExt::now_or_never(outbox.next_batch())
+            .flatten()
+            .expect("a batch is ready")
     }
 
     #[test]
@@ -289,6 +312,10 @@ mod tests {
         outbox.close();
         push(&outbox, b"late", b"");
         assert_eq!(&batch(&outbox)[0][..], b"x");
-        assert!(futures_util::FutureExt::now_or_never(outbox.next_batch()).expect("ready").is_none());
+        assert!(
+            futures_util::FutureExt::now_or_never(outbox.next_batch())
+                .expect("ready")
+                .is_none()
+        );
     }
 }

@@ -39,7 +39,10 @@ impl Default for Gauges {
 impl Gauges {
     /// One writer, the shard itself: a plain add without a locked instruction.
     pub fn add(counter: &AtomicU64, count: u64) {
-        counter.store(counter.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
+        counter.store(
+            counter.load(Ordering::Relaxed).wrapping_add(count),
+            Ordering::Relaxed,
+        );
     }
 
     pub fn closed(&self, reason: CloseReason) -> u64 {
@@ -61,7 +64,11 @@ pub struct Registry {
 impl Registry {
     /// `shard` makes session ids unique in the process.
     pub fn new(shard: usize, gauges: Arc<Gauges>) -> Rc<Self> {
-        Rc::new(Self { sessions: RefCell::default(), next_id: Cell::new((shard as u64) << 48), gauges })
+        Rc::new(Self {
+            sessions: RefCell::default(),
+            next_id: Cell::new((shard as u64) << 48),
+            gauges,
+        })
     }
 
     /// A session id that no other session of this process has.
@@ -73,7 +80,9 @@ impl Registry {
     pub fn insert(&self, session: Rc<Session>) {
         Gauges::add(&self.gauges.opened[session.door as usize], 1);
         self.sessions.borrow_mut().insert(session.id, session);
-        self.gauges.sessions.store(self.len() as u64, Ordering::Relaxed);
+        self.gauges
+            .sessions
+            .store(self.len() as u64, Ordering::Relaxed);
     }
 
     pub fn remove(&self, id: u64) {
@@ -81,7 +90,9 @@ impl Registry {
         if let Some(reason) = removed.and_then(|session| session.close_reason()) {
             self.gauges.count_close(reason);
         }
-        self.gauges.sessions.store(self.len() as u64, Ordering::Relaxed);
+        self.gauges
+            .sessions
+            .store(self.len() as u64, Ordering::Relaxed);
     }
 
     pub fn len(&self) -> usize {

@@ -107,7 +107,11 @@ pub(super) fn kernel() -> Check {
     let fine = version(&release).is_some_and(|version| version >= KERNEL_WANTED);
     Check::new("kernel", release, format!(">= {major}.{minor}"))
         .because("older kernels interrupt a shard for every completion")
-        .unless(fine, Severity::Warning, "run a newer kernel, or accept the cost")
+        .unless(
+            fine,
+            Severity::Warning,
+            "run a newer kernel, or accept the cost",
+        )
 }
 
 /// Major and minor of `6.18.44-generic`.
@@ -150,7 +154,10 @@ mod tests {
     use super::*;
 
     fn refusal(errno: Errno, disabled: Option<&str>) -> Refusal {
-        explain(&io::Error::from_raw_os_error(errno.raw_os_error()), disabled)
+        explain(
+            &io::Error::from_raw_os_error(errno.raw_os_error()),
+            disabled,
+        )
     }
 
     #[test]
@@ -161,7 +168,11 @@ mod tests {
         assert!(sysctl.remedy.contains("io_uring_disabled=0") && sysctl.reason.contains("is 2"));
         assert!(refusal(Errno::NOSYS, None).remedy.contains("kernel"));
         assert!(refusal(Errno::NOMEM, None).remedy.contains("ulimit -l"));
-        assert!(refusal(Errno::INVAL, None).remedy.contains("--driver epoll"));
+        assert!(
+            refusal(Errno::INVAL, None)
+                .remedy
+                .contains("--driver epoll")
+        );
     }
 
     #[test]
@@ -178,7 +189,10 @@ mod tests {
         let error = choose(Driver::IoUring, refused).unwrap_err();
         assert!(error.context.contains("EPERM") && error.context.contains("do this"));
         assert_eq!(choose(Driver::Auto, || Ok(())).unwrap().0, Driver::IoUring);
-        assert_eq!(choose(Driver::Epoll, || Ok(())).unwrap(), (Driver::Epoll, None));
+        assert_eq!(
+            choose(Driver::Epoll, || Ok(())).unwrap(),
+            (Driver::Epoll, None)
+        );
     }
 
     #[test]

@@ -61,9 +61,17 @@ pub(super) fn free_space(data: &Path) -> Check {
         Ok(free) => (mib(free), free >= FREE_WANTED_BYTES, Severity::Warning),
         Err(error) => (error.to_string(), false, Severity::Warning),
     };
-    Check::new("free space", current, format!(">= {}", mib(FREE_WANTED_BYTES)))
-        .because("a full disk refuses every write")
-        .unless(fine, severity, "free some, or name another folder with --data")
+    Check::new(
+        "free space",
+        current,
+        format!(">= {}", mib(FREE_WANTED_BYTES)),
+    )
+    .because("a full disk refuses every write")
+    .unless(
+        fine,
+        severity,
+        "free some, or name another folder with --data",
+    )
 }
 
 fn mib(bytes: u64) -> String {
