@@ -372,3 +372,7 @@ impl Refusal {
         Error::unauthenticated(text)
     }
 }
+
+#[cfg(test)]
+#[path = "authority_tests.rs"]
+mod tests;
