@@ -31,7 +31,8 @@ struct Ledger {
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_is_there_twice() {
     let kills: u64 = environment("OPENCORE_KILLS").unwrap_or(20);
-    let mut random = Random(environment("OPENCORE_SEED").unwrap_or_else(|| u64::from(std::process::id())));
+    let mut random =
+        Random(environment("OPENCORE_SEED").unwrap_or_else(|| u64::from(std::process::id())));
     println!("kills {kills}, seed {}", random.0);
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
@@ -39,7 +40,9 @@ fn nothing_acknowledged_is_lost_and_nothing_is_there_twice() {
     let mut ledger = Ledger::default();
     let mut server = Options::default().data(&data).start();
     for kill in 0..kills {
-        let writers: Vec<_> = (0..WRITERS).map(|writer| write(&server, writer, next.clone())).collect();
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| write(&server, writer, next.clone()))
+            .collect();
         std::thread::sleep(Duration::from_millis(50 + random.next() % 400));
         server.kill();
         let before = ledger.inserted.len();
@@ -50,10 +53,20 @@ fn nothing_acknowledged_is_lost_and_nothing_is_there_twice() {
         }
         server = Options::default().data(&data).start();
         verify(&server, &ledger);
-        println!("kill {kill}: {} acknowledged", ledger.inserted.len() - before);
+        println!(
+            "kill {kill}: {} acknowledged",
+            ledger.inserted.len() - before
+        );
     }
-    assert!(ledger.inserted.len() as u64 > kills, "the load was too thin to prove anything");
-    println!("{} inserts and {} updates acknowledged, lost 0, twice 0", ledger.inserted.len(), ledger.updated.len());
+    assert!(
+        ledger.inserted.len() as u64 > kills,
+        "the load was too thin to prove anything"
+    );
+    println!(
+        "{} inserts and {} updates acknowledged, lost 0, twice 0",
+        ledger.inserted.len(),
+        ledger.updated.len()
+    );
 }
 
 /// Inserts and updates until the connection breaks; returns what was acknowledged.
@@ -69,9 +82,18 @@ fn write(server: &Server, writer: usize, next: Arc<AtomicU64>) -> std::thread::J
             while waiting.len() < IN_FLIGHT {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let insert = json!({"_id": format!("k{number}"), "op": number, "value": 0});
-                let update = ledger.inserted.iter().next().filter(|_| number.is_multiple_of(4)).copied();
+                let update = ledger
+                    .inserted
+                    .iter()
+                    .next()
+                    .filter(|_| number.is_multiple_of(4))
+                    .copied();
                 let (command, item, of) = match update {
-                    Some(of) => ("updateone", json!({"_id": format!("k{of}"), "op": of, "value": number}), of),
+                    Some(of) => (
+                        "updateone",
+                        json!({"_id": format!("k{of}"), "op": of, "value": number}),
+                        of,
+                    ),
                     None => ("insertone", insert, number),
                 };
                 let id = format!("{command}{number}");
@@ -83,8 +105,12 @@ fn write(server: &Server, writer: usize, next: Arc<AtomicU64>) -> std::thread::J
                     return ledger;
                 }
             }
-            let Ok(reply) = client.receive() else { return ledger };
-            let Some((of, update)) = waiting.remove(&reply.rid) else { continue };
+            let Ok(reply) = client.receive() else {
+                return ledger;
+            };
+            let Some((of, update)) = waiting.remove(&reply.rid) else {
+                continue;
+            };
             acknowledge(&mut ledger, &reply, of, update);
         }
     })
@@ -93,7 +119,8 @@ fn write(server: &Server, writer: usize, next: Arc<AtomicU64>) -> std::thread::J
 fn acknowledge(ledger: &mut Ledger, reply: &Reply, of: u64, update: bool) {
     assert!(!reply.is_error(), "refused: {}", reply.text());
     if update {
-        let result: Value = serde_json::from_str(reply.json()["result"].as_str().unwrap_or("{}")).expect("JSON");
+        let result: Value =
+            serde_json::from_str(reply.json()["result"].as_str().unwrap_or("{}")).expect("JSON");
         let value = result["value"].as_u64().expect("the value written");
         // Updates of one document run concurrently: what counts is the version last acknowledged.
         let version = result["_version"].as_u64().expect("a version");
@@ -112,7 +139,8 @@ fn verify(server: &Server, ledger: &Ledger) {
     loop {
         let query = json!({"collectionname": "kill", "query": "{}", "top": 5_000, "skip": skip, "projection": "{\"op\":1,\"_version\":1}"});
         let reply = client.call("query", query);
-        let page: Vec<Value> = serde_json::from_str(reply.json()["results"].as_str().expect("text")).expect("JSON");
+        let page: Vec<Value> =
+            serde_json::from_str(reply.json()["results"].as_str().expect("text")).expect("JSON");
         if page.is_empty() {
             break;
         }
@@ -120,13 +148,23 @@ fn verify(server: &Server, ledger: &Ledger) {
         for document in page {
             let op = document["op"].as_u64().expect("a number");
             let version = document["_version"].as_u64().unwrap_or(0);
-            assert!(seen.insert(op, version).is_none(), "operation {op} is there twice");
+            assert!(
+                seen.insert(op, version).is_none(),
+                "operation {op} is there twice"
+            );
         }
     }
-    let lost: Vec<_> = ledger.inserted.iter().filter(|op| !seen.contains_key(op)).collect();
+    let lost: Vec<_> = ledger
+        .inserted
+        .iter()
+        .filter(|op| !seen.contains_key(op))
+        .collect();
     assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     for (op, known) in &ledger.updated {
-        assert!(seen[op] >= known >> 32, "an acknowledged update of {op} is lost");
+        assert!(
+            seen[op] >= known >> 32,
+            "an acknowledged update of {op} is lost"
+        );
     }
 }
 
@@ -174,9 +212,17 @@ fn a_full_disk_refuses_writes_serves_reads_and_loses_nothing() {
     let text = refusal.expect("12 MiB do not hold 25 MiB");
     assert!(text.contains("full") || text.contains("space"), "{text}");
     let count = |client: &mut live::Client| {
-        client.call("count", json!({"collectionname": "full", "query": "{}"})).json()["result"].as_u64().expect("a count")
+        client
+            .call("count", json!({"collectionname": "full", "query": "{}"}))
+            .json()["result"]
+            .as_u64()
+            .expect("a count")
     };
-    assert_eq!(count(&mut client), written, "reads go on, and only what was acknowledged is there");
+    assert_eq!(
+        count(&mut client),
+        written,
+        "reads go on, and only what was acknowledged is there"
+    );
     server.kill();
     let server = Options::default().data(&disk.join("data")).start();
     let mut client = connect(&server, Door::Tcp);
@@ -188,13 +234,19 @@ struct Unmount(std::path::PathBuf);
 
 impl Drop for Unmount {
     fn drop(&mut self) {
-        std::process::Command::new("umount").arg("-l").arg(&self.0).status().ok();
+        std::process::Command::new("umount")
+            .arg("-l")
+            .arg(&self.0)
+            .status()
+            .ok();
     }
 }
 
 #[test]
 fn a_client_that_never_reads_is_stopped_then_closed_and_disturbs_nobody() {
-    let server = Options::default().set("slow_consumer_timeout", "3000").start();
+    let server = Options::default()
+        .set("slow_consumer_timeout", "3000")
+        .start();
     let mut other = connect(&server, Door::Tcp);
     other.sign_in_root();
     let item = json!({"text": "x".repeat(1 << 20)}).to_string();
@@ -212,11 +264,19 @@ fn a_client_that_never_reads_is_stopped_then_closed_and_disturbs_nobody() {
         }
         // Others are served while this one reads nothing.
         for _ in 0..50 {
-            assert!(!other.call("count", json!({"collectionname": "slow", "query": "{}"})).is_error());
+            assert!(
+                !other
+                    .call("count", json!({"collectionname": "slow", "query": "{}"}))
+                    .is_error()
+            );
         }
         let deadline = std::time::Instant::now() + Duration::from_secs(40);
         while server.closed("outbox_full") + server.closed("write_deadline") < stopped(door) {
-            assert!(std::time::Instant::now() < deadline, "{door:?} is not closed: {}", server.varz());
+            assert!(
+                std::time::Instant::now() < deadline,
+                "{door:?} is not closed: {}",
+                server.varz()
+            );
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -226,14 +286,22 @@ fn a_client_that_never_reads_is_stopped_then_closed_and_disturbs_nobody() {
 
 /// How many clients must have been closed once `door` had its turn.
 fn stopped(door: Door) -> u64 {
-    doors::STREAMS.iter().position(|each| *each == door).expect("a stream") as u64 + 1
+    doors::STREAMS
+        .iter()
+        .position(|each| *each == door)
+        .expect("a stream") as u64
+        + 1
 }
 
 /// A stream that is dropped without a word must not keep anything.
 #[test]
 fn connections_that_vanish_leave_nothing_behind() {
     let server = Server::start();
-    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("alive").count();
+    let descriptors = || {
+        std::fs::read_dir(format!("/proc/{}/fd", server.pid()))
+            .expect("alive")
+            .count()
+    };
     connect(&server, Door::Tcp).call("getelement", json!({}));
     std::thread::sleep(Duration::from_millis(500));
     let before = descriptors();
@@ -243,9 +311,18 @@ fn connections_that_vanish_leave_nothing_behind() {
     }
     let deadline = std::time::Instant::now() + Duration::from_secs(30);
     while descriptors() > before {
-        assert!(std::time::Instant::now() < deadline, "{} descriptors, {before} before", descriptors());
+        assert!(
+            std::time::Instant::now() < deadline,
+            "{} descriptors, {before} before",
+            descriptors()
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
-    let sessions: u64 = server.varz()["shards"].as_array().expect("shards").iter().filter_map(|shard| shard["sessions"].as_u64()).sum();
+    let sessions: u64 = server.varz()["shards"]
+        .as_array()
+        .expect("shards")
+        .iter()
+        .filter_map(|shard| shard["sessions"].as_u64())
+        .sum();
     assert_eq!(sessions, 0);
 }

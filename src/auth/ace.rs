@@ -16,8 +16,13 @@ pub enum Right {
 }
 
 impl Right {
-    pub const ALL: [Right; 5] =
-        [Right::Create, Right::Read, Right::Update, Right::Delete, Right::Invoke];
+    pub const ALL: [Right; 5] = [
+        Right::Create,
+        Right::Read,
+        Right::Update,
+        Right::Delete,
+        Right::Invoke,
+    ];
 
     /// Its bit in `rights`.
     pub const fn mask(self) -> u32 {
@@ -55,14 +60,24 @@ pub struct Ace {
 
 impl Ace {
     pub fn allow(id: &str, name: &str, rights: u32) -> Self {
-        Self { id: id.to_owned(), name: name.to_owned(), rights, deny: false }
+        Self {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            rights,
+            deny: false,
+        }
     }
 }
 
 impl<'a> AceRef<'a> {
     /// `None` for what is no entry: no document, or without a text `_id`.
     pub fn read(value: RawBsonRef<'a>) -> Option<Self> {
-        let mut ace = AceRef { id: "", name: "", rights: 0, deny: false };
+        let mut ace = AceRef {
+            id: "",
+            name: "",
+            rights: 0,
+            deny: false,
+        };
         // One pass: looking every field up by name would walk the entry four times.
         for element in value.as_document()?.iter_elements() {
             let element = element.ok()?;
@@ -78,7 +93,12 @@ impl<'a> AceRef<'a> {
     }
 
     pub fn to_owned(self) -> Ace {
-        Ace { id: self.id.into(), name: self.name.into(), rights: self.rights, deny: self.deny }
+        Ace {
+            id: self.id.into(),
+            name: self.name.into(),
+            rights: self.rights,
+            deny: self.deny,
+        }
     }
 }
 
@@ -97,7 +117,9 @@ fn rights(value: RawBsonRef<'_>) -> u32 {
 }
 
 fn legacy(text: &str) -> u32 {
-    let Ok(bits) = STANDARD.decode(text) else { return 0 };
+    let Ok(bits) = STANDARD.decode(text) else {
+        return 0;
+    };
     let byte = |index: usize| u32::from(bits.get(index).copied().unwrap_or(0));
     byte(0) | byte(1) << 8
 }
@@ -157,7 +179,12 @@ mod tests {
     #[test]
     fn an_entry_survives_its_array() {
         let aces = [
-            Ace { id: "a".into(), name: "A".into(), rights: 6, deny: true },
+            Ace {
+                id: "a".into(),
+                name: "A".into(),
+                rights: 6,
+                deny: true,
+            },
             Ace::allow("b", "B", FULL_CONTROL),
         ];
         let array = to_array(&aces);
@@ -167,8 +194,11 @@ mod tests {
 
     #[test]
     fn what_is_no_entry_gives_no_right() {
-        let document = rawdoc! { "_acl": [1, {}, { "_id": 5, "rights": 2 }, { "_id": "a", "rights": 2 }] };
-        let ids: Vec<&str> = entries(acl_of(&document).unwrap()).map(|ace| ace.id).collect();
+        let document =
+            rawdoc! { "_acl": [1, {}, { "_id": 5, "rights": 2 }, { "_id": "a", "rights": 2 }] };
+        let ids: Vec<&str> = entries(acl_of(&document).unwrap())
+            .map(|ace| ace.id)
+            .collect();
         assert_eq!(ids, ["a"]);
     }
 }

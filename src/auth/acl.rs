@@ -56,7 +56,13 @@ pub fn authorize(identity: &Identity, document: &RawDocument, right: Right) -> b
     if identity.is_admin {
         return true;
     }
-    let text = |name| document.get(name).ok().flatten().and_then(RawBsonRef::as_str);
+    let text = |name| {
+        document
+            .get(name)
+            .ok()
+            .flatten()
+            .and_then(RawBsonRef::as_str)
+    };
     let own = text("_type") == Some("user") && text("_id") == Some(&identity.id);
     if own && right != Right::Delete {
         return true;
@@ -67,7 +73,13 @@ pub fn authorize(identity: &Identity, document: &RawDocument, right: Right) -> b
 /// Whether a user or role document keeps the names of [`wellknown`] to their ids; every
 /// other document does.
 pub fn keeps_reserved_names(document: &RawDocument) -> bool {
-    let text = |name| document.get(name).ok().flatten().and_then(RawBsonRef::as_str);
+    let text = |name| {
+        document
+            .get(name)
+            .ok()
+            .flatten()
+            .and_then(RawBsonRef::as_str)
+    };
     let agrees = |name: &str| wellknown::agrees(text("_id").unwrap_or_default(), name);
     match text("_type") {
         Some("user") => text("name").is_none_or(agrees) && text("username").is_none_or(agrees),
@@ -85,13 +97,26 @@ pub fn guard(identity: &Rc<Identity>, collection: &str, right: Right) -> Option<
         return Some(nothing());
     }
     let in_metadata = collection.ends_with(".files");
-    let filter = filter(identity, if in_metadata { "metadata._acl" } else { "_acl" }, right);
+    let filter = filter(
+        identity,
+        if in_metadata { "metadata._acl" } else { "_acl" },
+        right,
+    );
     let identity = identity.clone();
     let admits = move |document: &RawDocument| {
-        let holder = if in_metadata { metadata(document) } else { Some(document) };
-        holder.and_then(acl_of).is_some_and(|acl| grants(acl, &identity, right))
+        let holder = if in_metadata {
+            metadata(document)
+        } else {
+            Some(document)
+        };
+        holder
+            .and_then(acl_of)
+            .is_some_and(|acl| grants(acl, &identity, right))
     };
-    Some(Guard { admits: Rc::new(admits), filter })
+    Some(Guard {
+        admits: Rc::new(admits),
+        filter,
+    })
 }
 
 /// Collections that some callers never see (contract 4.5, 4.7).
@@ -109,19 +134,27 @@ pub fn nothing() -> Guard {
     never.append(cstr!("$in"), RawArrayBuf::new());
     let mut filter = RawDocumentBuf::new();
     filter.append(cstr!("_id"), never);
-    Guard { admits: Rc::new(|_| false), filter }
+    Guard {
+        admits: Rc::new(|_| false),
+        filter,
+    }
 }
 
 /// Both conditions at once; `None` is no condition.
 pub fn both(first: Option<Guard>, second: Option<Guard>) -> Option<Guard> {
-    let (Some(first), Some(second)) = (&first, &second) else { return first.or(second) };
+    let (Some(first), Some(second)) = (&first, &second) else {
+        return first.or(second);
+    };
     let mut parts = RawArrayBuf::new();
     parts.push(first.filter.clone());
     parts.push(second.filter.clone());
     let mut filter = RawDocumentBuf::new();
     filter.append(cstr!("$and"), parts);
     let (one, two) = (first.admits.clone(), second.admits.clone());
-    Some(Guard { admits: Rc::new(move |document| one(document) && two(document)), filter })
+    Some(Guard {
+        admits: Rc::new(move |document| one(document) && two(document)),
+        filter,
+    })
 }
 
 /// [`grants`] as a MongoDB filter. The legacy text form of `rights` is not found by it.
@@ -154,11 +187,14 @@ fn match_entry(identity: &Identity, path: &str, right: Right, deny: bool) -> Raw
     let mut matches = RawDocumentBuf::new();
     matches.append(cstr!("$elemMatch"), entry);
     let mut filter = RawDocumentBuf::new();
-    let path = if path == "_acl" { cstr!("_acl") } else { cstr!("metadata._acl") };
+    let path = if path == "_acl" {
+        cstr!("_acl")
+    } else {
+        cstr!("metadata._acl")
+    };
     filter.append(path, matches);
     filter
 }
-
 
 #[cfg(test)]
 #[path = "acl_tests.rs"]

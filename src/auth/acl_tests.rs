@@ -6,7 +6,10 @@ use crate::auth::ace::FULL_CONTROL;
 use crate::auth::identity::{Profile, RoleName};
 
 fn user(id: &str, roles: &[&str]) -> Rc<Identity> {
-    let role = |id: &&str| RoleName { id: id.to_string(), name: id.to_string() };
+    let role = |id: &&str| RoleName {
+        id: id.to_string(),
+        name: id.to_string(),
+    };
     let roles = roles.iter().map(role).collect();
     Rc::new(Identity::new(id, Profile::default(), roles, 1))
 }
@@ -74,8 +77,16 @@ fn ones_own_user_may_be_changed_but_not_deleted() {
 #[test]
 fn reserved_names_are_kept_from_everyone_but_root() {
     let impostor = rawdoc! { "_id": "x", "_type": "user", "name": "Bob", "username": "root" };
-    assert!(!authorize(&user("a", &[wellknown::ADMINS]), &impostor, Right::Create));
-    assert!(authorize(&user(wellknown::ROOT, &[]), &impostor, Right::Create));
+    assert!(!authorize(
+        &user("a", &[wellknown::ADMINS]),
+        &impostor,
+        Right::Create
+    ));
+    assert!(authorize(
+        &user(wellknown::ROOT, &[]),
+        &impostor,
+        Right::Create
+    ));
     assert!(!keeps_reserved_names(&impostor));
 }
 

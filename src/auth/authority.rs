@@ -130,7 +130,11 @@ impl Authority {
     ///
     /// Errors: `Unauthenticated`; those of the store.
     pub async fn identify(&self, token: &str) -> Result<Rc<Identity>> {
-        let nobody = Client { remote: "", agent: "", version: "" };
+        let nobody = Client {
+            remote: "",
+            agent: "",
+            version: "",
+        };
         self.identify_as(token, "message", nobody).await
     }
 
@@ -143,10 +147,24 @@ impl Authority {
         agent: &str,
         version: &str,
     ) -> Result<Rc<Identity>> {
-        self.identify_as(token, command, Client { remote, agent, version }).await
+        self.identify_as(
+            token,
+            command,
+            Client {
+                remote,
+                agent,
+                version,
+            },
+        )
+        .await
     }
 
-    async fn identify_as(&self, token: &str, command: &str, client: Client<'_>) -> Result<Rc<Identity>> {
+    async fn identify_as(
+        &self,
+        token: &str,
+        command: &str,
+        client: Client<'_>,
+    ) -> Result<Rc<Identity>> {
         if token.is_empty() {
             return self.guest();
         }
@@ -156,7 +174,11 @@ impl Authority {
                 Err(Error::unauthenticated(format!("User {id} not found")))
             }
             Err(Refusal::Token) => {
-                let Client { remote, agent, version } = client;
+                let Client {
+                    remote,
+                    agent,
+                    version,
+                } = client;
                 Err(Error::unauthenticated(format!(
                     "Discard {command} due to missing jwt, and respond with error, for client at {remote} {agent} {version}"
                 )))
@@ -188,7 +210,9 @@ impl Authority {
                 (identity, unix_ms.saturating_add(lifetime))
             }
         };
-        self.tokens.borrow_mut().insert(token, identity.clone(), expires, unix_ms);
+        self.tokens
+            .borrow_mut()
+            .insert(token, identity.clone(), expires, unix_ms);
         Ok((identity, expires))
     }
 
@@ -210,7 +234,8 @@ impl Authority {
     /// Errors: `Unauthenticated` when it is gone or disabled.
     pub async fn user_now(&self, id: &str) -> Result<Rc<Identity>> {
         self.refresh().await?;
-        self.user(id).map_err(|refusal| refusal.into_error("jwtsignin"))
+        self.user(id)
+            .map_err(|refusal| refusal.into_error("jwtsignin"))
     }
 
     /// A new token for a user.
@@ -278,7 +303,10 @@ impl Authority {
 
     async fn catch_up(&self, mut position: u64, epoch: u64) -> Result<()> {
         while position < epoch {
-            let changes = self.store.changes(position, limits::FEED_READ_CHANGES_MAX).await?;
+            let changes = self
+                .store
+                .changes(position, limits::FEED_READ_CHANGES_MAX)
+                .await?;
             let Some(last) = changes.last() else { break };
             position = last.sequence;
             self.directory.borrow_mut().apply(&changes);
@@ -292,7 +320,10 @@ impl Authority {
         let mut fields = RawDocumentBuf::new();
         for field in FIELDS {
             let name = bson::raw::CString::try_from(*field);
-            fields.append(name.map_err(|error| Error::internal("A field name").because(error))?, 1);
+            fields.append(
+                name.map_err(|error| Error::internal("A field name").because(error))?,
+                1,
+            );
         }
         let mut find = Find::new("users", Rc::new(Filter::everything()));
         find.projection = Projection::parse(&fields)?.map(Rc::new);
@@ -315,7 +346,9 @@ impl Authority {
     pub(super) fn remember(&self, issued: &Issued, identity: &Rc<Identity>) {
         let now = self.clock().unix_ms();
         let expires = issued.expires_unix_ms;
-        self.tokens.borrow_mut().insert(&issued.token, identity.clone(), expires, now);
+        self.tokens
+            .borrow_mut()
+            .insert(&issued.token, identity.clone(), expires, now);
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -339,3 +372,7 @@ impl Refusal {
         Error::unauthenticated(text)
     }
 }
+
+#[cfg(test)]
+#[path = "authority_tests.rs"]
+mod tests;

@@ -34,20 +34,33 @@ pub async fn prepare(
     cost: Cost,
 ) -> Result<Option<String>> {
     let mut shown = None;
-    for row in wellknown::TABLE.iter().filter(|row| is_wanted(row, settings)) {
+    for row in wellknown::TABLE
+        .iter()
+        .filter(|row| is_wanted(row, settings))
+    {
         if exists(store, row.id).await? {
             continue;
         }
         let mut document = describe(row, seam.clock(), settings);
         if row.id == wellknown::ROOT {
             let chosen = settings.root_password.clone();
-            let password = chosen.clone().unwrap_or_else(|| generate_password(seam.clock()));
+            let password = chosen
+                .clone()
+                .unwrap_or_else(|| generate_password(seam.clock()));
             let hash = password::hash(seam, cost, &password).await?;
             document.append(cstr!("passwordhash"), hash);
             shown = chosen.is_none().then_some(password);
         }
-        let writes = vec![Write::Insert { collection: "users".into(), document }];
-        let outcome = store.write(WriteBatch { writes, priority: 3 }).await?;
+        let writes = vec![Write::Insert {
+            collection: "users".into(),
+            document,
+        }];
+        let outcome = store
+            .write(WriteBatch {
+                writes,
+                priority: 3,
+            })
+            .await?;
         if outcome != Outcome::Written && row.id == wellknown::ROOT {
             // Somebody else created root meanwhile; this password is not root's.
             shown = None;
@@ -82,7 +95,11 @@ fn describe(row: &WellKnown, clock: &dyn Clock, settings: &Settings) -> RawDocum
         Kind::User => {
             document.append(cstr!("_type"), "user");
             document.append(cstr!("username"), row.name);
-            for flag in [cstr!("validated"), cstr!("formvalidated"), cstr!("emailvalidated")] {
+            for flag in [
+                cstr!("validated"),
+                cstr!("formvalidated"),
+                cstr!("emailvalidated"),
+            ] {
                 document.append(flag, true);
             }
             FULL_CONTROL & !Right::Delete.mask()
@@ -95,7 +112,11 @@ fn describe(row: &WellKnown, clock: &dyn Clock, settings: &Settings) -> RawDocum
     };
     // Full control stands once for admins itself; everyone else also gets its own entry.
     let own = Ace::allow(row.id, row.name, own);
-    let acl = if row.id == wellknown::ADMINS { vec![admins] } else { vec![admins, own] };
+    let acl = if row.id == wellknown::ADMINS {
+        vec![admins]
+    } else {
+        vec![admins, own]
+    };
     document.append(cstr!("_acl"), to_array(&acl));
     document.append(cstr!("_created"), now);
     document.append(cstr!("_createdby"), "root");
@@ -160,13 +181,20 @@ fn checked(secret: &str, path: &Path) -> Result<String> {
 }
 
 fn create(data: &Path, path: &Path, clock: &dyn Clock) -> Result<String> {
-    let secret: String = (0..4).map(|_| format!("{:016x}", clock.random_u64())).collect();
+    let secret: String = (0..4)
+        .map(|_| format!("{:016x}", clock.random_u64()))
+        .collect();
     let write = || -> std::io::Result<()> {
         fs::create_dir_all(data)?;
         // By another name first: a half-written secret would end every token at the next start.
         let fresh = path.with_extension("new");
         let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&fresh)?;
         file.write_all(secret.as_bytes())?;
         file.sync_all()?;
         fs::rename(&fresh, path)?;

@@ -44,13 +44,20 @@ impl TokenCache {
             self.epoch = identity.epoch;
         }
         if self.entries.len() >= limits::TOKEN_CACHE_MAX {
-            self.entries.retain(|_, entry| unix_ms < entry.expires_unix_ms);
+            self.entries
+                .retain(|_, entry| unix_ms < entry.expires_unix_ms);
         }
         if self.entries.len() >= limits::TOKEN_CACHE_MAX {
             // Verifying anew is cheap enough that order of use is not worth keeping.
             self.entries.clear();
         }
-        self.entries.insert(token.into(), Entry { identity, expires_unix_ms: expires });
+        self.entries.insert(
+            token.into(),
+            Entry {
+                identity,
+                expires_unix_ms: expires,
+            },
+        );
     }
 }
 

@@ -62,8 +62,11 @@ impl Entry {
 impl Directory {
     /// A directory of everything read when the feed stood at `epoch`.
     pub fn read<'a>(documents: impl Iterator<Item = &'a RawDocument>, epoch: u64) -> Self {
-        let mut directory =
-            Directory { position: epoch, epoch: Some(epoch), ..Directory::default() };
+        let mut directory = Directory {
+            position: epoch,
+            epoch: Some(epoch),
+            ..Directory::default()
+        };
         documents.for_each(|document| directory.put(document));
         directory
     }
@@ -112,14 +115,23 @@ impl Directory {
             Some("role") => {
                 let members = member_ids(document);
                 for member in &members {
-                    self.holders.entry(member.clone()).or_default().insert(id.clone());
+                    self.holders
+                        .entry(member.clone())
+                        .or_default()
+                        .insert(id.clone());
                 }
-                Entry::Role { name: text("name"), members }
+                Entry::Role {
+                    name: text("name"),
+                    members,
+                }
             }
             _ => {
                 let principals = ["users", "admins", "userid"].map(text);
                 let principals = principals.into_iter().filter(|id| !id.is_empty()).collect();
-                Entry::Other { name: text("name"), principals }
+                Entry::Other {
+                    name: text("name"),
+                    principals,
+                }
             }
         };
         self.entries.insert(id, entry);
@@ -136,10 +148,14 @@ impl Directory {
             dblocked: flag("dblocked"),
         };
         if !profile.username.is_empty() {
-            self.usernames.insert(profile.username.to_lowercase(), id.to_owned());
+            self.usernames
+                .insert(profile.username.to_lowercase(), id.to_owned());
         }
         if !profile.email.is_empty() {
-            self.emails.entry(profile.email.to_lowercase()).or_default().insert(id.to_owned());
+            self.emails
+                .entry(profile.email.to_lowercase())
+                .or_default()
+                .insert(id.to_owned());
         }
         profile
     }
@@ -149,7 +165,11 @@ impl Directory {
         match self.entries.remove(id) {
             Some(Entry::User(profile)) => {
                 let username = profile.username.to_lowercase();
-                if self.usernames.get(&username).is_some_and(|holder| holder == id) {
+                if self
+                    .usernames
+                    .get(&username)
+                    .is_some_and(|holder| holder == id)
+                {
                     self.usernames.remove(&username);
                 }
                 forget(&mut self.emails, &profile.email.to_lowercase(), id);
@@ -180,7 +200,9 @@ impl Directory {
         if let Some(identity) = self.identities.get(id) {
             return Some(identity.clone());
         }
-        let Entry::User(profile) = self.entries.get(id)? else { return None };
+        let Entry::User(profile) = self.entries.get(id)? else {
+            return None;
+        };
         let epoch = self.epoch.unwrap_or_default();
         let identity = Rc::new(match id {
             wellknown::GUEST => Identity::guest(epoch),
@@ -198,9 +220,20 @@ impl Directory {
             Entry::Other { name, principals } => (name.clone(), principals.clone()),
         };
         let mut roles = self.roles_of(id, false);
-        roles.extend(own.into_iter().map(|id| RoleName { name: String::new(), id }));
-        let profile = Profile { name, ..Profile::default() };
-        Some(Rc::new(Identity::new(id, profile, roles, self.epoch.unwrap_or_default())))
+        roles.extend(own.into_iter().map(|id| RoleName {
+            name: String::new(),
+            id,
+        }));
+        let profile = Profile {
+            name,
+            ..Profile::default()
+        };
+        Some(Rc::new(Identity::new(
+            id,
+            profile,
+            roles,
+            self.epoch.unwrap_or_default(),
+        )))
     }
 
     /// Effective roles of a user or role, by name: upwards through `members`, and for a
@@ -222,7 +255,10 @@ impl Directory {
         let named = |id: &str| {
             let name = self.name_of(id);
             let name = name.or_else(|| wellknown::by_id(id).map(|row| row.name.to_owned()));
-            RoleName { id: id.to_owned(), name: name.unwrap_or_default() }
+            RoleName {
+                id: id.to_owned(),
+                name: name.unwrap_or_default(),
+            }
         };
         let mut roles: Vec<RoleName> = seen.into_iter().map(named).collect();
         roles.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
@@ -248,7 +284,10 @@ fn id_of(document: &RawDocument) -> String {
 }
 
 fn member_ids(role: &RawDocument) -> Vec<String> {
-    let members = get_array(role, "members").into_iter().flatten().map_while(Result::ok);
+    let members = get_array(role, "members")
+        .into_iter()
+        .flatten()
+        .map_while(Result::ok);
     let ids = members.filter_map(|member| Some(get_str(member.as_document()?, "_id")?.to_owned()));
     ids.collect()
 }
@@ -276,19 +315,38 @@ mod tests {
     }
 
     fn change(sequence: u64, operation: Operation, document: RawDocumentBuf) -> Change {
-        Change { sequence, collection: "users".into(), operation, document }
+        Change {
+            sequence,
+            collection: "users".into(),
+            operation,
+            document,
+        }
     }
 
     fn role_ids(directory: &mut Directory, id: &str) -> Vec<String> {
-        directory.identity(id).unwrap().roles.iter().map(|role| role.id.clone()).collect()
+        directory
+            .identity(id)
+            .unwrap()
+            .roles
+            .iter()
+            .map(|role| role.id.clone())
+            .collect()
     }
 
     #[test]
     fn roles_are_found_upwards_and_cycles_end() {
         // a -> b -> c -> b
-        let documents = [user("bob"), role("a", "bob"), role_of_two("b", "a", "c"), role("c", "b")];
+        let documents = [
+            user("bob"),
+            role("a", "bob"),
+            role_of_two("b", "a", "c"),
+            role("c", "b"),
+        ];
         let mut directory = directory(&documents);
-        assert_eq!(role_ids(&mut directory, "bob"), ["a", "b", "c", wellknown::USERS]);
+        assert_eq!(
+            role_ids(&mut directory, "bob"),
+            ["a", "b", "c", wellknown::USERS]
+        );
     }
 
     #[test]
@@ -299,8 +357,7 @@ mod tests {
 
     #[test]
     fn the_guest_has_no_roles() {
-        let mut directory =
-            directory(&[user(wellknown::GUEST), role("files", wellknown::GUEST)]);
+        let mut directory = directory(&[user(wellknown::GUEST), role("files", wellknown::GUEST)]);
         assert!(role_ids(&mut directory, wellknown::GUEST).is_empty());
     }
 
@@ -308,14 +365,20 @@ mod tests {
     fn changes_are_followed_once_and_in_order() {
         let mut directory = directory(&[user("bob")]);
         let renamed = rawdoc! { "_id": "bob", "_type": "user", "name": "Bob", "username": "rob" };
-        directory.apply(&[change(2, Operation::Replace, renamed), change(3, Operation::Insert, role("a", "bob"))]);
+        directory.apply(&[
+            change(2, Operation::Replace, renamed),
+            change(3, Operation::Insert, role("a", "bob")),
+        ]);
         directory.reached(3);
         assert_eq!(directory.find_user("bob"), None);
         assert_eq!(directory.find_user("bob@x"), None);
         assert_eq!(directory.find_user("ROB").as_deref(), Some("bob"));
         assert_eq!(role_ids(&mut directory, "bob"), ["a", wellknown::USERS]);
         directory.apply(&[change(2, Operation::Delete, user("bob"))]);
-        assert!(directory.identity("bob").is_some(), "a change of the past changes nothing");
+        assert!(
+            directory.identity("bob").is_some(),
+            "a change of the past changes nothing"
+        );
         directory.apply(&[change(4, Operation::Delete, user("bob"))]);
         assert!(directory.identity("bob").is_none());
     }
@@ -325,7 +388,11 @@ mod tests {
         let customer = rawdoc! { "_id": "c", "_type": "customer", "name": "C", "users": "cu", "admins": "ca", "userid": "bob" };
         let mut directory = directory(&[customer, role("a", "x"), role("b", "a")]);
         let seen = directory.seen_as("c").unwrap();
-        assert!(["c", "cu", "ca", "bob"].iter().all(|id| seen.is_principal(id)));
+        assert!(
+            ["c", "cu", "ca", "bob"]
+                .iter()
+                .all(|id| seen.is_principal(id))
+        );
         let seen = directory.seen_as("a").unwrap();
         assert!(seen.is_principal("a") && seen.is_principal("b") && !seen.is_principal("x"));
         assert!(directory.seen_as("nobody").is_none());

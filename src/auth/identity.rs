@@ -47,7 +47,9 @@ impl Identity {
     pub fn new(id: &str, profile: Profile, roles: Vec<RoleName>, epoch: u64) -> Self {
         let is_root = id == wellknown::ROOT;
         let own = std::iter::once(id);
-        let principals = own.chain(roles.iter().map(|role| role.id.as_str())).map(Box::from);
+        let principals = own
+            .chain(roles.iter().map(|role| role.id.as_str()))
+            .map(Box::from);
         Self {
             principals: principals.collect(),
             is_root,
@@ -66,8 +68,11 @@ impl Identity {
 
     /// Contract 4.5: no roles, not even `users`.
     pub fn guest(epoch: u64) -> Self {
-        let profile =
-            Profile { name: "guest".into(), username: "guest".into(), ..Profile::default() };
+        let profile = Profile {
+            name: "guest".into(),
+            username: "guest".into(),
+            ..Profile::default()
+        };
         Self::new(wellknown::GUEST, profile, Vec::new(), epoch)
     }
 

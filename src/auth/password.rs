@@ -25,7 +25,9 @@ pub async fn hash(seam: &dyn Seam, cost: Cost, password: &str) -> Result<String>
     }
     if password.len() > limits::PASSWORD_BYTES_MAX {
         let (size, bound) = (password.len(), limits::PASSWORD_BYTES_MAX);
-        return Err(Error::too_large(format!("newpassword has {size} bytes, at most {bound}")));
+        return Err(Error::too_large(format!(
+            "newpassword has {size} bytes, at most {bound}"
+        )));
     }
     let mut salt = [0; 16];
     salt[..8].copy_from_slice(&seam.clock().random_u64().to_le_bytes());
@@ -33,7 +35,12 @@ pub async fn hash(seam: &dyn Seam, cost: Cost, password: &str) -> Result<String>
     let password = password.to_owned();
     let hashed = seam::blocking(seam, move || bcrypt::hash_with_salt(password, cost.0, salt)).await;
     let parts = hashed.map_err(|error| {
-        Error::backend(Code::Internal, Retry::Safe, "The password could not be hashed").because(error)
+        Error::backend(
+            Code::Internal,
+            Retry::Safe,
+            "The password could not be hashed",
+        )
+        .because(error)
     })?;
     Ok(parts.to_string())
 }
@@ -44,9 +51,15 @@ pub async fn verify(seam: &dyn Seam, cost: Cost, password: &str, stored: Option<
     let fits = !password.is_empty() && password.len() <= limits::PASSWORD_BYTES_MAX;
     let usable = stored.filter(|hash| fits && is_hash(hash));
     let hash = usable.map_or_else(|| nobody(cost), str::to_owned);
-    let password = if fits { password.to_owned() } else { String::from("x") };
-    let matches =
-        seam::blocking(seam, move || bcrypt::verify(password, &hash).unwrap_or(false)).await;
+    let password = if fits {
+        password.to_owned()
+    } else {
+        String::from("x")
+    };
+    let matches = seam::blocking(seam, move || {
+        bcrypt::verify(password, &hash).unwrap_or(false)
+    })
+    .await;
     matches && usable.is_some()
 }
 
@@ -76,7 +89,10 @@ mod tests {
         assert!(!seam.block_on(verify(&*seam, CHEAP, "Secret", Some(&hash))));
         for variant in ["$2a$", "$2x$", "$2y$"] {
             let hash = hash.replacen("$2b$", variant, 1);
-            assert!(seam.block_on(verify(&*seam, CHEAP, "secret", Some(&hash))), "{variant}");
+            assert!(
+                seam.block_on(verify(&*seam, CHEAP, "secret", Some(&hash))),
+                "{variant}"
+            );
         }
     }
 

@@ -31,7 +31,13 @@ impl Authority {
     /// needs none.
     ///
     /// Errors: `Unauthenticated`, with one text for a wrong user and a wrong password.
-    pub async fn sign_in(&self, username: &str, password: &str, long: bool, client: Client<'_>) -> Result<SignedIn> {
+    pub async fn sign_in(
+        &self,
+        username: &str,
+        password: &str,
+        long: bool,
+        client: Client<'_>,
+    ) -> Result<SignedIn> {
         self.refresh().await?;
         let checked = match self.is_guest_name(username) {
             true => self.guest(),
@@ -40,19 +46,26 @@ impl Authority {
                 checked.map_err(|refusal| refusal.into_error("local"))
             }
         };
-        self.audit("local", username, checked.as_deref(), client).await;
+        self.audit("local", username, checked.as_deref(), client)
+            .await;
         self.admit(checked?, long)
     }
 
     /// Signs in by a token.
     ///
     /// Errors: `Unauthenticated`; an unknown user's after a delay.
-    pub async fn sign_in_by_token(&self, token: &str, long: bool, client: Client<'_>) -> Result<SignedIn> {
+    pub async fn sign_in_by_token(
+        &self,
+        token: &str,
+        long: bool,
+        client: Client<'_>,
+    ) -> Result<SignedIn> {
         let checked = match self.verify(token).await {
             Ok((identity, _)) => Ok(identity),
             Err(refusal) => Err(self.explain(refusal, client).await),
         };
-        self.audit("jwtsignin", "", checked.as_deref(), client).await;
+        self.audit("jwtsignin", "", checked.as_deref(), client)
+            .await;
         self.admit(checked?, long)
     }
 
@@ -67,7 +80,11 @@ impl Authority {
     }
 
     async fn explain(&self, refusal: Refusal, client: Client<'_>) -> Error {
-        let Client { remote, agent, version } = client;
+        let Client {
+            remote,
+            agent,
+            version,
+        } = client;
         match refusal {
             Refusal::Token => Error::unauthenticated(format!(
                 "Discard signin due to invalid or expired jwt for client at {remote} {agent} {version}"
@@ -93,7 +110,11 @@ impl Authority {
     }
 
     /// The enabled user with this name and password. [`Authority::refresh`] first.
-    pub(super) async fn check_password(&self, username: &str, password: &str) -> Result<Rc<Identity>, Refusal> {
+    pub(super) async fn check_password(
+        &self,
+        username: &str,
+        password: &str,
+    ) -> Result<Rc<Identity>, Refusal> {
         let refused = || Refusal::Password(username.to_owned());
         if self.is_guest_name(username) {
             return self.guest().map_err(Refusal::Failed);
@@ -102,7 +123,9 @@ impl Authority {
             Some(id) => self.user_document(&id).await.map_err(Refusal::Failed)?,
             None => None,
         };
-        let stored = document.as_deref().and_then(|user| get_str(user, "passwordhash"));
+        let stored = document
+            .as_deref()
+            .and_then(|user| get_str(user, "passwordhash"));
         if !password::verify(&*self.seam, self.password_cost(), password, stored).await {
             return Err(refused());
         }
@@ -112,15 +135,37 @@ impl Authority {
 
     /// Writes the `audit` record of an attempt. That it cannot be written is logged and
     /// keeps nobody out.
-    async fn audit(&self, provider: &str, username: &str, outcome: Result<&Identity, &Error>, client: Client<'_>) {
+    async fn audit(
+        &self,
+        provider: &str,
+        username: &str,
+        outcome: Result<&Identity, &Error>,
+        client: Client<'_>,
+    ) {
         let document = self.audit_record(provider, username, outcome, client);
-        let writes = vec![Write::Insert { collection: "audit".into(), document }];
-        if let Err(error) = self.store.write(WriteBatch { writes, priority: 0 }).await {
+        let writes = vec![Write::Insert {
+            collection: "audit".into(),
+            document,
+        }];
+        if let Err(error) = self
+            .store
+            .write(WriteBatch {
+                writes,
+                priority: 0,
+            })
+            .await
+        {
             tracing::error!("a sign-in is missing from audit: {error}");
         }
     }
 
-    fn audit_record(&self, provider: &str, username: &str, outcome: Result<&Identity, &Error>, client: Client<'_>) -> RawDocumentBuf {
+    fn audit_record(
+        &self,
+        provider: &str,
+        username: &str,
+        outcome: Result<&Identity, &Error>,
+        client: Client<'_>,
+    ) -> RawDocumentBuf {
         let now = DateTime::from_millis(self.clock().unix_ms());
         let user = outcome.ok();
         let (id, name) = user.map_or(("", username), |user| (&user.id, &user.name));

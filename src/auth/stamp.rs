@@ -27,9 +27,8 @@ pub fn with_defaults(acl: Option<&RawArray>, identity: &Identity, rules: AclRule
     if acl.is_none() || rules.force_add_admins {
         grant(&mut aces, admins(), usize::MAX);
     }
-    let full = |ace: &Ace| {
-        !ace.deny && ace.rights == FULL_CONTROL && identity.is_principal(&ace.id)
-    };
+    let full =
+        |ace: &Ace| !ace.deny && ace.rights == FULL_CONTROL && identity.is_principal(&ace.id);
     if !aces.iter().any(full) {
         aces.push(Ace::allow(&identity.id, &identity.name, FULL_CONTROL));
     }
@@ -55,7 +54,9 @@ pub fn clean(
         if ace.rights == 0 || kept.len() >= rules.ace_count_max || kept.iter().any(known) {
             continue;
         }
-        let Some(name) = name_of(&ace.id) else { continue };
+        let Some(name) = name_of(&ace.id) else {
+            continue;
+        };
         ace.name = name;
         kept.push(ace);
     }
@@ -104,11 +105,20 @@ mod tests {
     use super::*;
     use crate::auth::identity::{Profile, RoleName};
 
-    const RULES: AclRules = AclRules { force_add_admins: true, ace_count_max: 4 };
+    const RULES: AclRules = AclRules {
+        force_add_admins: true,
+        ace_count_max: 4,
+    };
 
     fn user(roles: &[&str]) -> Identity {
-        let role = |id: &&str| RoleName { id: id.to_string(), name: id.to_string() };
-        let profile = Profile { name: "Bob".into(), ..Profile::default() };
+        let role = |id: &&str| RoleName {
+            id: id.to_string(),
+            name: id.to_string(),
+        };
+        let profile = Profile {
+            name: "Bob".into(),
+            ..Profile::default()
+        };
         Identity::new("bob", profile, roles.iter().map(role).collect(), 1)
     }
 
@@ -122,9 +132,15 @@ mod tests {
 
     #[test]
     fn a_new_document_belongs_to_admins_and_its_writer() {
-        assert_eq!(ids(&with_defaults(None, &user(&[]), RULES)), [wellknown::ADMINS, "bob"]);
+        assert_eq!(
+            ids(&with_defaults(None, &user(&[]), RULES)),
+            [wellknown::ADMINS, "bob"]
+        );
         let admin = user(&[wellknown::ADMINS]);
-        assert_eq!(ids(&with_defaults(None, &admin, RULES)), [wellknown::ADMINS]);
+        assert_eq!(
+            ids(&with_defaults(None, &admin, RULES)),
+            [wellknown::ADMINS]
+        );
     }
 
     #[test]
@@ -143,8 +159,15 @@ mod tests {
 
     #[test]
     fn a_writer_never_locks_itself_out() {
-        let denied = Ace { deny: true, ..Ace::allow("bob", "", 2) };
-        for aces in [vec![Ace::allow("a", "", 2)], vec![Ace::allow("bob", "", 2)], vec![denied]] {
+        let denied = Ace {
+            deny: true,
+            ..Ace::allow("bob", "", 2)
+        };
+        for aces in [
+            vec![Ace::allow("a", "", 2)],
+            vec![Ace::allow("bob", "", 2)],
+            vec![denied],
+        ] {
             let cleaned = clean(aces, &user(&[]), RULES, everybody);
             let own: Vec<&Ace> = cleaned.iter().filter(|ace| ace.id == "bob").collect();
             assert_eq!(own, [&Ace::allow("bob", "Bob", FULL_CONTROL)]);

@@ -100,21 +100,33 @@ impl TokenKeys {
     pub fn issue(&self, user_id: &str, unix_ms: i64, lifetime: Duration) -> Result<Issued> {
         let iat = unix_ms.div_euclid(1000);
         let exp = iat.saturating_add(i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX / 2000));
-        let claims = NewClaims { data: NewSubject { _id: user_id }, iat, exp };
-        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
-            .map_err(|error| Error::internal("The token could not be signed").because(error))?;
-        Ok(Issued { token, expires_unix_ms: exp.saturating_mul(1000) })
+        let claims = NewClaims {
+            data: NewSubject { _id: user_id },
+            iat,
+            exp,
+        };
+        let token =
+            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+                .map_err(|error| Error::internal("The token could not be signed").because(error))?;
+        Ok(Issued {
+            token,
+            expires_unix_ms: exp.saturating_mul(1000),
+        })
     }
 
     /// `None`: altered, foreign, of another algorithm, expired, not yet valid, or no token at all.
     /// A token holds while `unix_ms < exp * 1000`.
     pub fn verify(&self, token: &str, unix_ms: i64) -> Option<Verified> {
-        let claims: Claims =
-            jsonwebtoken::decode(token, &self.decoding, &self.validation).ok()?.claims;
+        let claims: Claims = jsonwebtoken::decode(token, &self.decoding, &self.validation)
+            .ok()?
+            .claims;
         let expires_unix_ms = milliseconds(claims.exp)?;
         let begins_unix_ms = claims.nbf.map_or(Some(i64::MIN), milliseconds)?;
         let holds = begins_unix_ms <= unix_ms && unix_ms < expires_unix_ms;
-        holds.then_some(Verified { user_id: claims.data._id, expires_unix_ms })
+        holds.then_some(Verified {
+            user_id: claims.data._id,
+            expires_unix_ms,
+        })
     }
 }
 
@@ -128,7 +140,10 @@ pub fn presented(text: &str) -> Option<Presented<'_>> {
     if let Some(basic) = without_prefix(text, "basic ") {
         let decoded = String::from_utf8(STANDARD.decode(basic.trim()).ok()?).ok()?;
         let (username, password) = decoded.split_once(':')?;
-        return Some(Presented::Basic { username: username.into(), password: password.into() });
+        return Some(Presented::Basic {
+            username: username.into(),
+            password: password.into(),
+        });
     }
     let bare = without_prefix(text, "bearer ").or_else(|| without_prefix(text, "jwt "));
     Some(Presented::Jwt(bare.unwrap_or(text).trim()))
@@ -136,7 +151,8 @@ pub fn presented(text: &str) -> Option<Presented<'_>> {
 
 fn without_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let head = text.get(..prefix.len())?;
-    head.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
+    head.eq_ignore_ascii_case(prefix)
+        .then(|| &text[prefix.len()..])
 }
 
 #[cfg(test)]
@@ -145,11 +161,20 @@ mod tests {
 
     #[test]
     fn prefixes_come_off() {
-        for text in ["a.b.c", "Bearer a.b.c", "bearer a.b.c", "jwt a.b.c", "JWT a.b.c"] {
+        for text in [
+            "a.b.c",
+            "Bearer a.b.c",
+            "bearer a.b.c",
+            "jwt a.b.c",
+            "JWT a.b.c",
+        ] {
             assert_eq!(presented(text), Some(Presented::Jwt("a.b.c")), "{text}");
         }
         let basic = format!("Basic {}", STANDARD.encode("bob:a:b"));
-        let expected = Presented::Basic { username: "bob".into(), password: "a:b".into() };
+        let expected = Presented::Basic {
+            username: "bob".into(),
+            password: "a:b".into(),
+        };
         assert_eq!(presented(&basic), Some(expected));
         assert_eq!(presented("Basic !"), None);
     }
@@ -157,7 +182,9 @@ mod tests {
     #[test]
     fn only_the_first_32_characters_sign() {
         let secret = "0123456789abcdef0123456789abcdef";
-        let issued = TokenKeys::new(secret).issue("u", 0, Duration::from_secs(60)).unwrap();
+        let issued = TokenKeys::new(secret)
+            .issue("u", 0, Duration::from_secs(60))
+            .unwrap();
         let longer = TokenKeys::new(&format!("{secret}and more"));
         assert_eq!(longer.verify(&issued.token, 0).unwrap().user_id, "u");
     }

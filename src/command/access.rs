@@ -22,7 +22,10 @@ impl Request {
     ///
     /// Errors: `Invalid`, `Failed decoding openiap.<command> : <reason>`.
     pub fn decode<M: Message + Name + Default>(&self) -> Result<M> {
-        let command = M::NAME.strip_suffix("Request").unwrap_or(M::NAME).to_ascii_lowercase();
+        let command = M::NAME
+            .strip_suffix("Request")
+            .unwrap_or(M::NAME)
+            .to_ascii_lowercase();
         json_body::decode(&command, &self.body)
     }
 
@@ -44,11 +47,13 @@ pub fn collection(name: &str) -> Result<&str> {
         "files" => Ok("fs.files"),
         name if name.len() > limits::COLLECTION_NAME_BYTES_MAX => {
             let (size, bound) = (name.len(), limits::COLLECTION_NAME_BYTES_MAX);
-            Err(Error::too_large(format!("collectionname has {size} bytes, at most {bound}")))
+            Err(Error::too_large(format!(
+                "collectionname has {size} bytes, at most {bound}"
+            )))
         }
-        name if name.contains(['\0', '$']) => {
-            Err(Error::invalid(format!("collectionname {name:?} holds a NUL character or a $")))
-        }
+        name if name.contains(['\0', '$']) => Err(Error::invalid(format!(
+            "collectionname {name:?} holds a NUL character or a $"
+        ))),
         name => Ok(name),
     }
 }
@@ -59,12 +64,17 @@ pub fn collection(name: &str) -> Result<&str> {
 pub fn writable(name: &str) -> Result<&str> {
     let name = collection(name)?;
     if name.starts_with("system.") {
-        return Err(Error::denied(format!("Access denied, {name} belongs to the server")));
+        return Err(Error::denied(format!(
+            "Access denied, {name} belongs to the server"
+        )));
     }
-    match SERVER_WRITTEN.iter().find(|(suffix, _)| name.ends_with(suffix)) {
-        Some((_, why)) => {
-            Err(Error::denied(format!("Access denied, {name} takes no such writes: {why}")))
-        }
+    match SERVER_WRITTEN
+        .iter()
+        .find(|(suffix, _)| name.ends_with(suffix))
+    {
+        Some((_, why)) => Err(Error::denied(format!(
+            "Access denied, {name} takes no such writes: {why}"
+        ))),
         None => Ok(name),
     }
 }
@@ -82,8 +92,13 @@ pub fn check_quota(identity: &Identity) -> Result<()> {
 
 /// A write that lost against others each time; nothing was written.
 pub fn contended(command: &str, what: &str) -> Error {
-    let text = format!("{command} of {what}: others changed it each time it was tried. Nothing was written: try again");
-    Error { retry: crate::error::Retry::Safe, ..Error::client(Code::Conflict, text) }
+    let text = format!(
+        "{command} of {what}: others changed it each time it was tried. Nothing was written: try again"
+    );
+    Error {
+        retry: crate::error::Retry::Safe,
+        ..Error::client(Code::Conflict, text)
+    }
 }
 
 #[cfg(test)]
@@ -92,14 +107,24 @@ mod tests {
 
     #[test]
     fn collections_have_names() {
-        assert_eq!(&*collection("").unwrap_err().context, "collectionname is mandatory");
+        assert_eq!(
+            &*collection("").unwrap_err().context,
+            "collectionname is mandatory"
+        );
         assert_eq!(collection("files").unwrap(), "fs.files");
         assert!(collection("a$b").is_err() && collection(&"a".repeat(300)).is_err());
     }
 
     #[test]
     fn history_and_files_are_not_written_by_hand() {
-        for name in ["entities_hist", "fs.files", "files", "fs.chunks", "system.views", ""] {
+        for name in [
+            "entities_hist",
+            "fs.files",
+            "files",
+            "fs.chunks",
+            "system.views",
+            "",
+        ] {
             assert!(writable(name).is_err(), "{name}");
         }
         assert_eq!(writable("entities").unwrap(), "entities");

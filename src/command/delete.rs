@@ -30,7 +30,10 @@ pub fn deleteone(request: Request) -> ReplyFuture {
         let writer = Writer::begin(&request).await?;
         writer.delete(collection, &message.id).await?;
         // 1 also when there was nothing to delete (contract 15.8).
-        Ok(Reply::of("DeleteOneResponse", &DeleteOneResponse { affectedrows: 1 }))
+        Ok(Reply::of(
+            "DeleteOneResponse",
+            &DeleteOneResponse { affectedrows: 1 },
+        ))
     })
 }
 
@@ -45,17 +48,29 @@ pub fn deletemany(request: Request) -> ReplyFuture {
             None => 0,
         };
         let affectedrows = i32::try_from(count).unwrap_or(i32::MAX);
-        Ok(Reply::of("DeleteManyResponse", &DeleteManyResponse { affectedrows }))
+        Ok(Reply::of(
+            "DeleteManyResponse",
+            &DeleteManyResponse { affectedrows },
+        ))
     })
 }
 
 /// `query` wins over `ids`; blank ids are skipped; neither is nothing.
-fn wanted(message: &DeleteManyRequest, collection: &str, writer: &Writer<'_>) -> Result<Option<Rc<Filter>>> {
+fn wanted(
+    message: &DeleteManyRequest,
+    collection: &str,
+    writer: &Writer<'_>,
+) -> Result<Option<Rc<Filter>>> {
     if !message.query.trim().is_empty() {
         return read::filter(&message.query, collection, writer.caller).map(Some);
     }
     let mut ids = RawArrayBuf::new();
-    for id in message.ids.iter().map(|id| id.trim()).filter(|id| !id.is_empty()) {
+    for id in message
+        .ids
+        .iter()
+        .map(|id| id.trim())
+        .filter(|id| !id.is_empty())
+    {
         ids.push(id);
     }
     if ids.is_empty() {
@@ -71,17 +86,24 @@ fn wanted(message: &DeleteManyRequest, collection: &str, writer: &Writer<'_>) ->
 impl Writer<'_> {
     async fn delete(&self, collection: &str, id: &str) -> Result<()> {
         for _ in 0..limits::WRITE_ATTEMPTS_MAX {
-            let stored = self.find_by_id(collection, RawBsonRef::String(id), None).await?;
+            let stored = self
+                .find_by_id(collection, RawBsonRef::String(id), None)
+                .await?;
             let Some(stored) = stored else {
                 return match collection {
-                    "mq" => Err(Error::client(Code::NotFound, "item not found, or Access Denied")),
+                    "mq" => Err(Error::client(
+                        Code::NotFound,
+                        "item not found, or Access Denied",
+                    )),
                     _ => Ok(()),
                 };
             };
             rules::check_delete(collection, &stored, self.caller)?;
             if !self.may_delete(collection, &stored) {
                 let name = &self.caller.name;
-                return Err(Error::denied(format!("[{name}] Access denied, missing delete permission")));
+                return Err(Error::denied(format!(
+                    "[{name}] Access denied, missing delete permission"
+                )));
             }
             match self.commit(vec![delete(collection, stored)]).await? {
                 Outcome::Written => return Ok(()),
@@ -103,7 +125,8 @@ impl Writer<'_> {
     /// Not oneself, and not what the server cannot do without.
     fn may_delete_user(&self, stored: &RawDocument) -> bool {
         let id = get_str(stored, "_id").unwrap_or_default();
-        let needed = wellknown::by_id(id).is_some_and(|row| row.created == wellknown::Created::AtStart);
+        let needed =
+            wellknown::by_id(id).is_some_and(|row| row.created == wellknown::Created::AtStart);
         id != self.caller.id && !needed
     }
 
@@ -150,9 +173,15 @@ fn contended_after(collection: &str, count: u64) -> Error {
     let text = format!(
         "deletemany of {collection}: others changed its documents each time it was tried; {count} were deleted before. Try again for the rest"
     );
-    Error { retry: crate::error::Retry::Safe, ..Error::client(Code::Conflict, text) }
+    Error {
+        retry: crate::error::Retry::Safe,
+        ..Error::client(Code::Conflict, text)
+    }
 }
 
 fn delete(collection: &str, expected: RawDocumentBuf) -> Write {
-    Write::Delete { collection: collection.to_owned(), expected }
+    Write::Delete {
+        collection: collection.to_owned(),
+        expected,
+    }
 }

@@ -10,8 +10,11 @@ use crate::wire::proto::{Role, SigninRequest, SigninResponse, User};
 use super::{Reply, ReplyFuture, Request};
 
 /// Names that agents gave themselves in the past, and their names now.
-const AGENT_NAMES: [(&str, &str); 3] =
-    [("webapp", "browser"), ("aiotwebapp", "browser"), ("assistent", "assistant")];
+const AGENT_NAMES: [(&str, &str); 3] = [
+    ("webapp", "browser"),
+    ("aiotwebapp", "browser"),
+    ("assistent", "assistant"),
+];
 
 pub fn signin(request: Request) -> ReplyFuture {
     Box::pin(async move {
@@ -29,7 +32,11 @@ pub fn signin(request: Request) -> ReplyFuture {
 async fn authenticate(request: &Request, message: &SigninRequest) -> Result<SignedIn> {
     let authority = &request.services.authority;
     let agent = agent_name(&message.agent);
-    let client = Client { remote: &request.session.remote, agent, version: &message.version };
+    let client = Client {
+        remote: &request.session.remote,
+        agent,
+        version: &message.version,
+    };
     let long = message.longtoken;
     if !message.jwt.is_empty() {
         return authority.sign_in_by_token(&message.jwt, long, client).await;
@@ -49,13 +56,20 @@ async fn authenticate(request: &Request, message: &SigninRequest) -> Result<Sign
     if message.password.is_empty() && !as_guest {
         return Err(Error::invalid("Password cannot be null"));
     }
-    authority.sign_in(&message.username, &message.password, long, client).await
+    authority
+        .sign_in(&message.username, &message.password, long, client)
+        .await
 }
 
 /// The connection's token. One request by REST is a connection of its own, whose token is
 /// that of the request.
 fn own_token(request: &Request) -> Option<Rc<str>> {
-    let of_request = || request.token.clone().filter(|_| request.session.door == Door::Rest);
+    let of_request = || {
+        request
+            .token
+            .clone()
+            .filter(|_| request.session.door == Door::Rest)
+    };
     request.session.token().or_else(of_request)
 }
 
@@ -101,15 +115,23 @@ fn response(request: &Request, signed_in: &SignedIn) -> Result<SigninResponse> {
     let installation = services.authority.installation();
     let version = env!("CARGO_PKG_VERSION");
     let config = crate::config::config_json(&services.settings, version, Some(installation));
-    let config = serde_json::to_string(&config)
-        .map_err(|error| Error::internal("The configuration could not be written").because(error))?;
+    let config = serde_json::to_string(&config).map_err(|error| {
+        Error::internal("The configuration could not be written").because(error)
+    })?;
     let jwt = signed_in.issued.token.clone();
-    Ok(SigninResponse { jwt, user: Some(user_of(&signed_in.identity)), config })
+    Ok(SigninResponse {
+        jwt,
+        user: Some(user_of(&signed_in.identity)),
+        config,
+    })
 }
 
 /// A user as clients know it, for `signin` and `refreshtoken`.
 pub fn user_of(identity: &Identity) -> User {
-    let role = |role: &crate::auth::RoleName| Role { id: role.id.clone(), name: role.name.clone() };
+    let role = |role: &crate::auth::RoleName| Role {
+        id: role.id.clone(),
+        name: role.name.clone(),
+    };
     User {
         id: identity.id.clone(),
         name: identity.name.clone(),

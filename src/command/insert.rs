@@ -24,7 +24,9 @@ pub fn insertone(request: Request) -> ReplyFuture {
         let writer = Writer::begin(&request).await?;
         let stored = writer.insert(collection, &[item]).await?;
         let stored = without_hashes(stored, collection, writer.caller)?;
-        Reply::text("InsertOneResponse", 1, |out| json::write_document(&stored[0], out))
+        Reply::text("InsertOneResponse", 1, |out| {
+            json::write_document(&stored[0], out)
+        })
     })
 }
 
@@ -39,7 +41,9 @@ pub fn insertmany(request: Request) -> ReplyFuture {
             stored.clear();
         }
         let stored = without_hashes(stored, collection, writer.caller)?;
-        Reply::text("InsertManyResponse", 1, |out| json::write_documents(&stored, out))
+        Reply::text("InsertManyResponse", 1, |out| {
+            json::write_documents(&stored, out)
+        })
     })
 }
 
@@ -54,7 +58,9 @@ pub(super) fn items(text: &str) -> Result<Vec<RawDocumentBuf>> {
     }
     if items.len() > limits::BATCH_ITEMS_MAX {
         let (count, bound) = (items.len(), limits::BATCH_ITEMS_MAX);
-        return Err(Error::too_large(format!("items has {count} items, at most {bound}: send them in parts")));
+        return Err(Error::too_large(format!(
+            "items has {count} items, at most {bound}: send them in parts"
+        )));
     }
     Ok(items)
 }
@@ -65,7 +71,11 @@ fn null_item() -> Error {
 
 impl Writer<'_> {
     /// Inserts all items or none; returns them as stored.
-    async fn insert(&self, collection: &str, items: &[RawDocumentBuf]) -> Result<Vec<RawDocumentBuf>> {
+    async fn insert(
+        &self,
+        collection: &str,
+        items: &[RawDocumentBuf],
+    ) -> Result<Vec<RawDocumentBuf>> {
         let mut documents = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             documents.push(self.shaped(collection, item, true).await?);
@@ -75,7 +85,10 @@ impl Writer<'_> {
         }
         let new = documents.iter().map(|document| (&**document, None));
         let _held = self.claim_names(collection, new).await?;
-        let writes = documents.iter().map(|document| insert(collection, document)).collect();
+        let writes = documents
+            .iter()
+            .map(|document| insert(collection, document))
+            .collect();
         match self.commit(writes).await? {
             Outcome::Written => Ok(documents),
             Outcome::Duplicate { index } => Err(duplicate(collection, &documents[index])),
@@ -84,7 +97,12 @@ impl Writer<'_> {
     }
 
     /// A new document by every rule of its collection.
-    pub(super) async fn shaped(&self, collection: &str, item: &RawDocument, keep_id: bool) -> Result<RawDocumentBuf> {
+    pub(super) async fn shaped(
+        &self,
+        collection: &str,
+        item: &RawDocument,
+        keep_id: bool,
+    ) -> Result<RawDocumentBuf> {
         let document = self.new_document(collection, item, keep_id)?;
         let document = rules::shape(collection, document)?;
         self.shape_user(collection, document, None).await
@@ -92,5 +110,8 @@ impl Writer<'_> {
 }
 
 pub(super) fn insert(collection: &str, document: &RawDocumentBuf) -> Write {
-    Write::Insert { collection: collection.to_owned(), document: document.clone() }
+    Write::Insert {
+        collection: collection.to_owned(),
+        document: document.clone(),
+    }
 }

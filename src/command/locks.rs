@@ -41,7 +41,10 @@ pub struct Held {
 impl Default for LockTable {
     fn default() -> Self {
         let locks = (0..limits::KEY_LOCKS).map(|_| Mutex::default()).collect();
-        Self { locks, hasher: std::collections::hash_map::RandomState::new() }
+        Self {
+            locks,
+            hasher: std::collections::hash_map::RandomState::new(),
+        }
     }
 }
 
@@ -52,7 +55,10 @@ impl LockTable {
         let mut wanted: Vec<usize> = keys.into_iter().map(index).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let mut held = Held { table: self.clone(), indexes: Vec::with_capacity(wanted.len()) };
+        let mut held = Held {
+            table: self.clone(),
+            indexes: Vec::with_capacity(wanted.len()),
+        };
         for index in wanted {
             poll_fn(|context| {
                 let mut lock = self.at(index);
@@ -70,7 +76,9 @@ impl LockTable {
 
     fn at(&self, index: usize) -> MutexGuard<'_, Lock> {
         // A lock is two assignments: nothing is left half done by a panic elsewhere.
-        self.locks[index].lock().unwrap_or_else(PoisonError::into_inner)
+        self.locks[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,7 +115,10 @@ mod tests {
     fn what_gave_up_waiting_holds_nothing() {
         let table = Arc::new(LockTable::default());
         let held = table.lock(["a"]).now_or_never().expect("free");
-        let keys: Vec<String> = (0..100).map(|n| n.to_string()).chain(["a".into()]).collect();
+        let keys: Vec<String> = (0..100)
+            .map(|n| n.to_string())
+            .chain(["a".into()])
+            .collect();
         assert!(table.lock(&keys).now_or_never().is_none());
         drop(held);
         assert!(table.lock(&keys).now_or_never().is_some());
@@ -132,7 +143,9 @@ mod tests {
             })
         };
         let threads: Vec<_> = (0..4).map(|_| work()).collect();
-        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().expect("no panic"));
         assert_eq!(count.load(std::sync::atomic::Ordering::Relaxed), 200);
     }
 }

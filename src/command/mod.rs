@@ -23,6 +23,10 @@ mod read;
 mod reply;
 mod rules;
 mod table;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod update;
 mod upsert;

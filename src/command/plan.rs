@@ -11,25 +11,53 @@ use crate::error::{Code, Error, Result};
 
 /// Fields that the server sets, or that never reach a document.
 const MANAGED: [&str; 12] = [
-    "_id", "_type", "_acl", "_created", "_createdby", "_createdbyid", "_modified", "_modifiedby",
-    "_modifiedbyid", "_version", "_skiphistory", "_updatereason",
+    "_id",
+    "_type",
+    "_acl",
+    "_created",
+    "_createdby",
+    "_createdbyid",
+    "_modified",
+    "_modifiedby",
+    "_modifiedbyid",
+    "_version",
+    "_skiphistory",
+    "_updatereason",
 ];
 /// Collections whose documents keep `_version` 0 (contract 4.8).
-const UNVERSIONED: [&str; 6] =
-    ["audit", "oauthtokens", "openrpa_instances", "workflow_instances", "workitems", "mailhist"];
+const UNVERSIONED: [&str; 6] = [
+    "audit",
+    "oauthtokens",
+    "openrpa_instances",
+    "workflow_instances",
+    "workitems",
+    "mailhist",
+];
 /// Fields whose change alone is no change.
-const UNREMARKABLE: [&str; 5] =
-    ["_modified", "_modifiedby", "_modifiedbyid", "_version", "lastseen"];
+const UNREMARKABLE: [&str; 5] = [
+    "_modified",
+    "_modifiedby",
+    "_modifiedbyid",
+    "_version",
+    "lastseen",
+];
 
 impl Writer<'_> {
     /// A new document: system fields stamped, `_acl` defaulted and cleaned.
     ///
     /// Errors: `Denied` without create right; `Invalid` for an `_id` that is no text.
-    pub fn new_document(&self, collection: &str, item: &RawDocument, keep_id: bool) -> Result<RawDocumentBuf> {
+    pub fn new_document(
+        &self,
+        collection: &str,
+        item: &RawDocument,
+        keep_id: bool,
+    ) -> Result<RawDocumentBuf> {
         refuse_encryption(item)?;
         let mut out = RawDocumentBuf::new();
         match id_of(item).filter(|_| keep_id) {
-            Some(id @ (RawBsonRef::String(_) | RawBsonRef::ObjectId(_))) => out.append(cstr!("_id"), id),
+            Some(id @ (RawBsonRef::String(_) | RawBsonRef::ObjectId(_))) => {
+                out.append(cstr!("_id"), id)
+            }
             Some(_) => return Err(Error::invalid("_id must be text")),
             None => out.append(cstr!("_id"), self.services.authority.fresh_id()),
         }
@@ -59,7 +87,13 @@ impl Writer<'_> {
     /// `_acl` would lock out gets an entry instead of a refusal (contract 6.7).
     ///
     /// Errors: `Denied` without update right by the stored or by the new `_acl`.
-    pub fn replacement(&self, collection: &str, stored: &RawDocument, item: &RawDocument, lenient: bool) -> Result<RawDocumentBuf> {
+    pub fn replacement(
+        &self,
+        collection: &str,
+        stored: &RawDocument,
+        item: &RawDocument,
+        lenient: bool,
+    ) -> Result<RawDocumentBuf> {
         refuse_encryption(item)?;
         if !acl::authorize(self.caller, stored, Right::Update) {
             return Err(update_denied(stored));
@@ -89,7 +123,11 @@ impl Writer<'_> {
         copy(stored, &mut out, |name| name.starts_with("_created"))?;
         self.stamp_modified(&mut out);
         let version = get_i64(stored, "_version").unwrap_or(0);
-        let next = if UNVERSIONED.contains(&collection) { 0 } else { version.saturating_add(1) };
+        let next = if UNVERSIONED.contains(&collection) {
+            0
+        } else {
+            version.saturating_add(1)
+        };
         append_integer(&mut out, cstr!("_version"), next);
         check(&out, "item")?;
         Ok(out)
@@ -105,7 +143,10 @@ impl Writer<'_> {
 /// Whether a replacement differs in more than who changed it when.
 pub(super) fn differs(stored: &RawDocument, next: &RawDocument) -> bool {
     let kept = |document: &RawDocument| {
-        let names = document.iter().map_while(Result::ok).map(|(name, _)| name.as_str());
+        let names = document
+            .iter()
+            .map_while(Result::ok)
+            .map(|(name, _)| name.as_str());
         names.filter(|name| !UNREMARKABLE.contains(name)).count()
     };
     if kept(stored) != kept(next) {
@@ -113,7 +154,8 @@ pub(super) fn differs(stored: &RawDocument, next: &RawDocument) -> bool {
     }
     next.iter().map_while(Result::ok).any(|(name, value)| {
         let name = name.as_str();
-        !UNREMARKABLE.contains(&name) && !matches!(stored.get(name), Ok(Some(old)) if same(old, value))
+        !UNREMARKABLE.contains(&name)
+            && !matches!(stored.get(name), Ok(Some(old)) if same(old, value))
     })
 }
 
@@ -127,12 +169,16 @@ fn same(old: RawBsonRef<'_>, new: RawBsonRef<'_>) -> bool {
 
 pub(super) fn insert_denied(document: &RawDocument) -> Error {
     let title = title(document);
-    Error::denied(format!("Access denied, no authorization to InsertOne {title} to database"))
+    Error::denied(format!(
+        "Access denied, no authorization to InsertOne {title} to database"
+    ))
 }
 
 pub(super) fn update_denied(document: &RawDocument) -> Error {
     let title = title(document);
-    Error::denied(format!("Access denied, no authorization to UpdateOne {title} to database"))
+    Error::denied(format!(
+        "Access denied, no authorization to UpdateOne {title} to database"
+    ))
 }
 
 /// Lower-case `_type`; a user stays a user and a role a role (contract 4.7).

@@ -28,7 +28,9 @@ pub fn query(request: Request) -> ReplyFuture {
         let find = find_of_query(&request, &message).await?;
         let documents = request.services.store.find(find).await?;
         let documents = without_hashes(documents, &message.collectionname, request.caller()?)?;
-        Reply::text("QueryResponse", 1, |out| json::write_documents(&documents, out))
+        Reply::text("QueryResponse", 1, |out| {
+            json::write_documents(&documents, out)
+        })
     })
 }
 
@@ -57,7 +59,11 @@ async fn find_of_query(request: &Request, message: &QueryRequest) -> Result<Find
     check_order(&message.orderby, collection, request.caller()?)?;
     find.sort = Sort::parse_orderby(&message.orderby)?.map(Rc::new);
     find.skip = u64::try_from(message.skip).unwrap_or(0);
-    let top = if message.top > 0 { i64::from(message.top) } else { limits::QUERY_TOP_DEFAULT };
+    let top = if message.top > 0 {
+        i64::from(message.top)
+    } else {
+        limits::QUERY_TOP_DEFAULT
+    };
     find.limit = Some(top.unsigned_abs());
     find.guard = guard(request, collection, &message.queryas).await?;
     Ok(find)
@@ -105,7 +111,9 @@ fn hides_hashes(collection: &str, caller: &Identity) -> bool {
 }
 
 fn mentions_hash(bytes: &[u8]) -> bool {
-    bytes.windows(PASSWORD_HASH.len()).any(|window| window == PASSWORD_HASH.as_bytes())
+    bytes
+        .windows(PASSWORD_HASH.len())
+        .any(|window| window == PASSWORD_HASH.as_bytes())
 }
 
 fn hash_denied() -> Error {

@@ -15,7 +15,10 @@ const LENGTH_DELIMITED: u8 = 2;
 impl Reply {
     /// An encoded message; `message` is its name.
     pub fn of(message: &'static str, body: &impl Message) -> Reply {
-        Reply { message, body: body.encode_to_vec().into() }
+        Reply {
+            message,
+            body: body.encode_to_vec().into(),
+        }
     }
 
     /// A message of one string field, number `field` (1 to 15), whose text `write` appends.
@@ -28,7 +31,10 @@ impl Reply {
         write(&mut buffer)?;
         let text_bytes = buffer.len() - HEAD_BYTES;
         if text_bytes == 0 {
-            return Ok(Reply { message, body: Bytes::new() });
+            return Ok(Reply {
+                message,
+                body: Bytes::new(),
+            });
         }
         // proto3 lengths are int32: a longer text could not be read by any client.
         if i32::try_from(text_bytes).is_err() {
@@ -41,7 +47,10 @@ impl Reply {
         let start = HEAD_BYTES - 1 - length.len();
         buffer[start] = field << 3 | LENGTH_DELIMITED;
         buffer[start + 1..HEAD_BYTES].copy_from_slice(length);
-        Ok(Reply { message, body: Bytes::from(buffer).slice(start..) })
+        Ok(Reply {
+            message,
+            body: Bytes::from(buffer).slice(start..),
+        })
     }
 }
 

@@ -19,18 +19,26 @@ pub(super) fn shape(collection: &str, document: RawDocumentBuf) -> Result<RawDoc
 }
 
 /// Whether this caller may replace this document at all.
-pub(super) fn check_update(collection: &str, stored: &RawDocument, caller: &Identity) -> Result<()> {
+pub(super) fn check_update(
+    collection: &str,
+    stored: &RawDocument,
+    caller: &Identity,
+) -> Result<()> {
     match collection {
         "audit" => Err(Error::denied("Access denied")),
-        "config" if get_str(stored, "_type") == Some("config") && !caller.is_admin => {
-            Err(Error::denied("Access denied, no authorization to update config"))
-        }
+        "config" if get_str(stored, "_type") == Some("config") && !caller.is_admin => Err(
+            Error::denied("Access denied, no authorization to update config"),
+        ),
         _ => Ok(()),
     }
 }
 
 /// Whether this caller may delete this document at all.
-pub(super) fn check_delete(collection: &str, stored: &RawDocument, caller: &Identity) -> Result<()> {
+pub(super) fn check_delete(
+    collection: &str,
+    stored: &RawDocument,
+    caller: &Identity,
+) -> Result<()> {
     match (collection, get_str(stored, "_type")) {
         ("audit", _) if !caller.is_admin => Err(Error::denied("Access denied")),
         ("mq", Some("workitemqueue")) => Err(Error::denied(
@@ -46,9 +54,9 @@ pub(super) fn check_delete(collection: &str, stored: &RawDocument, caller: &Iden
 /// Whether `deletemany` is open for a collection.
 pub(super) fn check_delete_many(collection: &str) -> Result<()> {
     match collection {
-        "agents" => {
-            Err(Error::denied("Access denied, use agents page or api to delete agents"))
-        }
+        "agents" => Err(Error::denied(
+            "Access denied, use agents page or api to delete agents",
+        )),
         _ => Ok(()),
     }
 }

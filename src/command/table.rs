@@ -10,7 +10,13 @@ use crate::wire::names;
 
 type Later = fn(Request) -> ReplyFuture;
 
-const fn row(name: &'static str, request: &'static str, family: Family, repeat: Repeat, run: Run) -> Command {
+const fn row(
+    name: &'static str,
+    request: &'static str,
+    family: Family,
+    repeat: Repeat,
+    run: Run,
+) -> Command {
     Command {
         name,
         request,
@@ -26,12 +32,18 @@ const fn row(name: &'static str, request: &'static str, family: Family, repeat: 
 /// Consumed without an answer (contract 2.7).
 const fn silent(name: &'static str, request: &'static str) -> Command {
     let row = row(name, request, Family::Transport, Repeat::Safe, Run::Silent);
-    Command { access: Access::Anyone, ..row }
+    Command {
+        access: Access::Anyone,
+        ..row
+    }
 }
 
 const fn refused(name: &'static str, request: &'static str) -> Command {
     let run = Run::Refused("Access denied");
-    Command { access: Access::Anyone, ..row(name, request, Family::Transport, Repeat::Safe, run) }
+    Command {
+        access: Access::Anyone,
+        ..row(name, request, Family::Transport, Repeat::Safe, run)
+    }
 }
 
 const fn reads(name: &'static str, request: &'static str, run: Later) -> Command {
@@ -60,12 +72,24 @@ pub const COMMANDS: &[Command] = &[
     Command {
         reply_command: Some("getelement"),
         access: Access::Anyone,
-        ..row("getelement", "GetElementRequest", Family::Transport, Repeat::Safe, Run::Now(transport::getelement))
+        ..row(
+            "getelement",
+            "GetElementRequest",
+            Family::Transport,
+            Repeat::Safe,
+            Run::Now(transport::getelement),
+        )
     },
     Command {
         access: Access::Anyone,
         barrier: true,
-        ..row("signin", "SigninRequest", Family::Identity, Repeat::Safe, Run::Later(identity::signin))
+        ..row(
+            "signin",
+            "SigninRequest",
+            Family::Identity,
+            Repeat::Safe,
+            Run::Later(identity::signin),
+        )
     },
     row(
         "listcollections",
@@ -76,30 +100,99 @@ pub const COMMANDS: &[Command] = &[
     ),
     reads("query", "QueryRequest", read::query),
     reads("count", "CountRequest", read::count),
-    writes("insertone", "InsertOneRequest", Repeat::Unsafe, insert::insertone),
-    writes("insertmany", "InsertManyRequest", Repeat::Unsafe, insert::insertmany),
+    writes(
+        "insertone",
+        "InsertOneRequest",
+        Repeat::Unsafe,
+        insert::insertone,
+    ),
+    writes(
+        "insertmany",
+        "InsertManyRequest",
+        Repeat::Unsafe,
+        insert::insertmany,
+    ),
     // Replacing by the same item twice changes nothing the second time.
-    writes("updateone", "UpdateOneRequest", Repeat::Safe, update::updateone),
+    writes(
+        "updateone",
+        "UpdateOneRequest",
+        Repeat::Safe,
+        update::updateone,
+    ),
     // Without a key that finds it again, an item would be inserted twice.
-    writes("insertorupdateone", "InsertOrUpdateOneRequest", Repeat::Unsafe, upsert::insertorupdateone),
-    writes("insertorupdatemany", "InsertOrUpdateManyRequest", Repeat::Unsafe, upsert::insertorupdatemany),
-    writes("deleteone", "DeleteOneRequest", Repeat::Safe, delete::deleteone),
-    writes("deletemany", "DeleteManyRequest", Repeat::Safe, delete::deletemany),
+    writes(
+        "insertorupdateone",
+        "InsertOrUpdateOneRequest",
+        Repeat::Unsafe,
+        upsert::insertorupdateone,
+    ),
+    writes(
+        "insertorupdatemany",
+        "InsertOrUpdateManyRequest",
+        Repeat::Unsafe,
+        upsert::insertorupdatemany,
+    ),
+    writes(
+        "deleteone",
+        "DeleteOneRequest",
+        Repeat::Safe,
+        delete::deleteone,
+    ),
+    writes(
+        "deletemany",
+        "DeleteManyRequest",
+        Repeat::Safe,
+        delete::deletemany,
+    ),
 ];
 
 /// Commands of the contract (2.3) that this server does not carry out yet.
 pub const NOT_YET: &[&str] = &[
-    "upload", "download", "createcollection", "dropcollection", "createindex", "dropindex",
-    "getindexes", "distinct", "aggregate", "getdocumentversion", "updatedocument", "watch",
-    "unwatch", "registerqueue", "registerexchange", "queuemessage", "unregisterqueue",
-    "pushworkitem", "pushworkitems", "popworkitem", "updateworkitem", "deleteworkitem",
-    "addworkitemqueue", "updateworkitemqueue", "deleteworkitemqueue", "startagent", "stopagent",
-    "getagentlog", "getagentpods", "deleteagentpod", "deleteagent", "deletepackage",
-    "customcommand", "ensurecustomer", "createworkflowinstance", "invokeopenrpa",
+    "upload",
+    "download",
+    "createcollection",
+    "dropcollection",
+    "createindex",
+    "dropindex",
+    "getindexes",
+    "distinct",
+    "aggregate",
+    "getdocumentversion",
+    "updatedocument",
+    "watch",
+    "unwatch",
+    "registerqueue",
+    "registerexchange",
+    "queuemessage",
+    "unregisterqueue",
+    "pushworkitem",
+    "pushworkitems",
+    "popworkitem",
+    "updateworkitem",
+    "deleteworkitem",
+    "addworkitemqueue",
+    "updateworkitemqueue",
+    "deleteworkitemqueue",
+    "startagent",
+    "stopagent",
+    "getagentlog",
+    "getagentpods",
+    "deleteagentpod",
+    "deleteagent",
+    "deletepackage",
+    "customcommand",
+    "ensurecustomer",
+    "createworkflowinstance",
+    "invokeopenrpa",
 ];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Command, foldhash::fast::RandomState>> =
-    LazyLock::new(|| COMMANDS.iter().map(|command| (command.name, command)).collect());
+    LazyLock::new(|| {
+        COMMANDS
+            .iter()
+            .map(|command| (command.name, command))
+            .collect()
+    });
 
 /// The row of a command, whatever its case.
 pub fn find(name: &str) -> Option<&'static Command> {
@@ -130,14 +223,24 @@ mod tests {
         for (command, messages) in names::commands() {
             let asks = messages.request.ends_with("Request");
             let known = find(command).is_some() || NOT_YET.contains(&command);
-            assert!(known || !asks, "{command} ({}) has neither a row nor a place in NOT_YET", messages.request);
+            assert!(
+                known || !asks,
+                "{command} ({}) has neither a row nor a place in NOT_YET",
+                messages.request
+            );
         }
     }
 
     #[test]
     fn rows_name_messages_that_exist_and_are_unique() {
         for (index, command) in COMMANDS.iter().enumerate() {
-            assert!(!COMMANDS[..index].iter().any(|other| other.name == command.name), "{}", command.name);
+            assert!(
+                !COMMANDS[..index]
+                    .iter()
+                    .any(|other| other.name == command.name),
+                "{}",
+                command.name
+            );
             assert!(!NOT_YET.contains(&command.name), "{}", command.name);
             assert_eq!(command.name, command.name.to_lowercase());
             let messages = names::messages(command.name);
@@ -149,10 +252,16 @@ mod tests {
 
     #[test]
     fn case_makes_no_difference_and_refusals_are_plain() {
-        assert_eq!(find("InsertOne").map(|command| command.name), Some("insertone"));
+        assert_eq!(
+            find("InsertOne").map(|command| command.name),
+            Some("insertone")
+        );
         assert!(find("enqueue").is_none());
         assert_eq!(&*unknown("enqueue").context, "Unknown command enqueue");
         assert_eq!(&*unknown("").context, "Invalid/empty command");
-        assert_eq!(&*unknown("Watch").context, "watch is not available on this server yet");
+        assert_eq!(
+            &*unknown("Watch").context,
+            "watch is not available on this server yet"
+        );
     }
 }

@@ -7,5 +7,8 @@ use crate::wire::proto::{GetElementRequest, GetElementResponse};
 pub fn getelement(request: &Request) -> Result<Reply> {
     let message: GetElementRequest = request.decode()?;
     let xpath = format!("Did you say {} ?", message.xpath);
-    Ok(Reply::of("GetElementResponse", &GetElementResponse { xpath }))
+    Ok(Reply::of(
+        "GetElementResponse",
+        &GetElementResponse { xpath },
+    ))
 }

@@ -24,7 +24,9 @@ pub fn updateone(request: Request) -> ReplyFuture {
         let writer = Writer::begin(&request).await?;
         let updated = writer.update(collection, &item).await?;
         let updated = without_hashes(vec![updated], collection, writer.caller)?;
-        Reply::text("UpdateOneResponse", 1, |out| json::write_document(&updated[0], out))
+        Reply::text("UpdateOneResponse", 1, |out| {
+            json::write_document(&updated[0], out)
+        })
     })
 }
 
@@ -39,7 +41,10 @@ impl Writer<'_> {
             };
             let renamed = [(&*next, Some(&*stored))];
             let _held = self.claim_names(collection, renamed.into_iter()).await?;
-            match self.commit(vec![replace(collection, &stored, &next)]).await? {
+            match self
+                .commit(vec![replace(collection, &stored, &next)])
+                .await?
+            {
                 Outcome::Written => return Ok(next),
                 Outcome::Changed { .. } => {}
                 outcome => return Err(unexpected(outcome)),

@@ -29,9 +29,13 @@ pub fn insertorupdateone(request: Request) -> ReplyFuture {
         let item = json::parse_optional(&message.item, "item")?
             .ok_or_else(|| Error::invalid("Cannot create null item"))?;
         let writer = Writer::begin(&request).await?;
-        let results = writer.upsert(collection, &message.uniqeness, &[item]).await?;
+        let results = writer
+            .upsert(collection, &message.uniqeness, &[item])
+            .await?;
         let results = without_hashes(results, collection, writer.caller)?;
-        Reply::text("InsertOrUpdateOneResponse", 1, |out| json::write_document(&results[0], out))
+        Reply::text("InsertOrUpdateOneResponse", 1, |out| {
+            json::write_document(&results[0], out)
+        })
     })
 }
 
@@ -41,12 +45,16 @@ pub fn insertorupdatemany(request: Request) -> ReplyFuture {
         let collection = writable(&message.collectionname)?;
         let items = items(&message.items)?;
         let writer = Writer::begin(&request).await?;
-        let mut results = writer.upsert(collection, &message.uniqeness, &items).await?;
+        let mut results = writer
+            .upsert(collection, &message.uniqeness, &items)
+            .await?;
         if message.skipresults {
             results.clear();
         }
         let results = without_hashes(results, collection, writer.caller)?;
-        Reply::text("InsertOrUpdateManyResponse", 1, |out| json::write_documents(&results, out))
+        Reply::text("InsertOrUpdateManyResponse", 1, |out| {
+            json::write_documents(&results, out)
+        })
     })
 }
 
@@ -82,18 +90,34 @@ impl Step {
 
 impl Writer<'_> {
     /// Inserts or updates every item; returns updated documents, then inserted ones.
-    async fn upsert(&self, collection: &str, uniqeness: &str, items: &[RawDocumentBuf]) -> Result<Vec<RawDocumentBuf>> {
-        let keys: Vec<Option<Key>> =
-            items.iter().map(|item| key(uniqeness, item)).collect::<Result<_>>()?;
-        let locked = keys.iter().flatten().map(|key| (collection, key.filter.as_bytes()));
+    async fn upsert(
+        &self,
+        collection: &str,
+        uniqeness: &str,
+        items: &[RawDocumentBuf],
+    ) -> Result<Vec<RawDocumentBuf>> {
+        let keys: Vec<Option<Key>> = items
+            .iter()
+            .map(|item| key(uniqeness, item))
+            .collect::<Result<_>>()?;
+        let locked = keys
+            .iter()
+            .flatten()
+            .map(|key| (collection, key.filter.as_bytes()));
         let _held = self.services.locks.upserts.lock(locked).await;
         let (mut updated, mut inserted) = (Vec::new(), Vec::new());
         let mut done = 0;
         while done < items.len() {
-            let steps = self.upsert_some(collection, &items[done..], &keys[done..]).await?;
+            let steps = self
+                .upsert_some(collection, &items[done..], &keys[done..])
+                .await?;
             done += steps.len();
             for step in steps {
-                let list = if step.stored.is_some() { &mut updated } else { &mut inserted };
+                let list = if step.stored.is_some() {
+                    &mut updated
+                } else {
+                    &mut inserted
+                };
                 list.extend(step.result());
             }
         }
@@ -102,12 +126,22 @@ impl Writer<'_> {
     }
 
     /// Plans and commits the longest run of items that do not meet one another.
-    async fn upsert_some(&self, collection: &str, items: &[RawDocumentBuf], keys: &[Option<Key>]) -> Result<Vec<Step>> {
+    async fn upsert_some(
+        &self,
+        collection: &str,
+        items: &[RawDocumentBuf],
+        keys: &[Option<Key>],
+    ) -> Result<Vec<Step>> {
         for _ in 0..limits::WRITE_ATTEMPTS_MAX {
             let steps = self.plan_run(collection, items, keys).await?;
-            let pairs = steps.iter().filter_map(|step| Some((&**step.next.as_ref()?, step.stored.as_deref())));
+            let pairs = steps
+                .iter()
+                .filter_map(|step| Some((&**step.next.as_ref()?, step.stored.as_deref())));
             let _held = self.claim_names(collection, pairs).await?;
-            let writes: Vec<Write> = steps.iter().filter_map(|step| step.write(collection)).collect();
+            let writes: Vec<Write> = steps
+                .iter()
+                .filter_map(|step| step.write(collection))
+                .collect();
             if writes.is_empty() {
                 return Ok(steps);
             }
@@ -115,7 +149,10 @@ impl Writer<'_> {
                 Outcome::Written => return Ok(steps),
                 Outcome::Changed { .. } => {}
                 Outcome::Duplicate { index } => {
-                    let written = steps.iter().filter_map(|step| step.next.as_ref()).nth(index);
+                    let written = steps
+                        .iter()
+                        .filter_map(|step| step.next.as_ref())
+                        .nth(index);
                     let Some(document) = written else { continue };
                     return Err(duplicate(collection, document));
                 }
@@ -124,7 +161,12 @@ impl Writer<'_> {
         Err(contended("insertorupdate", collection))
     }
 
-    async fn plan_run(&self, collection: &str, items: &[RawDocumentBuf], keys: &[Option<Key>]) -> Result<Vec<Step>> {
+    async fn plan_run(
+        &self,
+        collection: &str,
+        items: &[RawDocumentBuf],
+        keys: &[Option<Key>],
+    ) -> Result<Vec<Step>> {
         let mut seen_keys: HashSet<&[u8]> = HashSet::new();
         let mut touched: HashSet<Vec<u8>> = HashSet::new();
         let mut steps = Vec::new();
@@ -142,16 +184,25 @@ impl Writer<'_> {
             }
             let next = match &stored {
                 Some(stored) => self.replaced(collection, stored, item, true).await?,
-                None => Some(self.shaped(collection, item, keeps_id(collection, item)).await?),
+                None => Some(
+                    self.shaped(collection, item, keeps_id(collection, item))
+                        .await?,
+                ),
             };
             steps.push(Step { stored, next });
         }
         Ok(steps)
     }
 
-    async fn matching(&self, collection: &str, key: Option<&Key>) -> Result<Option<RawDocumentBuf>> {
+    async fn matching(
+        &self,
+        collection: &str,
+        key: Option<&Key>,
+    ) -> Result<Option<RawDocumentBuf>> {
         let Some(key) = key else { return Ok(None) };
-        let mut found = self.find(collection, &key.filter, Some(Right::Read), 2).await?;
+        let mut found = self
+            .find(collection, &key.filter, Some(Right::Read), 2)
+            .await?;
         if found.len() > 1 {
             let mut shown = Vec::new();
             json::write_document(&key.shown, &mut shown)?;
@@ -181,22 +232,29 @@ fn id_bytes(document: &RawDocument) -> Vec<u8> {
 /// Errors: `Invalid` when `uniqeness` names a field that the item lacks: it would match
 /// every document that lacks it too.
 fn key(uniqeness: &str, item: &RawDocument) -> Result<Option<Key>> {
-    let named: Vec<&str> = uniqeness.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    let named: Vec<&str> = uniqeness
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect();
     let names = if named.is_empty() { vec!["_id"] } else { named };
     let (mut filter, mut shown) = (RawDocumentBuf::new(), RawDocumentBuf::new());
     for name in names {
-        let field = CString::try_from(name).map_err(|error| {
-            Error::invalid("uniqeness holds a NUL character").because(error)
-        })?;
+        let field = CString::try_from(name)
+            .map_err(|error| Error::invalid("uniqeness holds a NUL character").because(error))?;
         if name == "_id" {
-            let Some(id) = id_of(item) else { return Ok(None) };
+            let Some(id) = id_of(item) else {
+                return Ok(None);
+            };
             // Plain, so that text finds an ObjectId too.
             filter.append(&field, id);
             shown.append(&field, id);
             continue;
         }
         let value = item.get(name).ok().flatten().ok_or_else(|| {
-            Error::invalid(format!("uniqeness names {name}, which the item does not have"))
+            Error::invalid(format!(
+                "uniqeness names {name}, which the item does not have"
+            ))
         })?;
         let mut equals = RawDocumentBuf::new();
         equals.append(bson::raw::cstr!("$eq"), value);
@@ -217,7 +275,10 @@ mod tests {
         let item = rawdoc! { "_id": "a", "name": "x", "n": { "$gt": 1 } };
         let key_of = |uniqeness| key(uniqeness, &item).unwrap().unwrap().filter;
         assert_eq!(key_of(""), rawdoc! { "_id": "a" });
-        assert_eq!(key_of(" name , n"), rawdoc! { "name": { "$eq": "x" }, "n": { "$eq": { "$gt": 1 } } });
+        assert_eq!(
+            key_of(" name , n"),
+            rawdoc! { "name": { "$eq": "x" }, "n": { "$eq": { "$gt": 1 } } }
+        );
         assert!(key("name,other", &item).is_err());
         assert!(key("", &rawdoc! { "_id": "" }).unwrap().is_none());
     }

@@ -1,7 +1,7 @@
 //! Writes to `users` (contract 4.7): mandatory and unique names, passwords, what only
 //! admins change.
 
-use bson::raw::{RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
+use bson::raw::{RawDocument, RawDocumentBuf};
 
 use super::locks::Held;
 use super::plan::{insert_denied, update_denied};
@@ -40,7 +40,11 @@ impl Writer<'_> {
         Ok(shaped)
     }
 
-    async fn shape_one(&self, mut user: RawDocumentBuf, stored: Option<&RawDocument>) -> Result<RawDocumentBuf> {
+    async fn shape_one(
+        &self,
+        mut user: RawDocumentBuf,
+        stored: Option<&RawDocument>,
+    ) -> Result<RawDocumentBuf> {
         if let Some(stored) = stored.filter(|_| !self.caller.is_admin) {
             for field in ADMINS_ONLY {
                 user = keep(user, stored, field)?;
@@ -57,7 +61,12 @@ impl Writer<'_> {
         user = edit(&user).set("username", lower).finish()?;
         user = self.with_password(user, stored).await?;
         if stored.is_none() {
-            for flag in FLAGS.iter().filter(|flag| get_bool(&user, flag).is_none()).copied().collect::<Vec<_>>() {
+            for flag in FLAGS
+                .iter()
+                .filter(|flag| get_bool(&user, flag).is_none())
+                .copied()
+                .collect::<Vec<_>>()
+            {
                 user = edit(&user).set(flag, false).finish()?;
             }
         }
@@ -66,7 +75,11 @@ impl Writer<'_> {
 
     /// Hashes `newpassword`. The hash itself comes only from what is stored or, for a new
     /// user, from an admin who brings it along from another server.
-    async fn with_password(&self, user: RawDocumentBuf, stored: Option<&RawDocument>) -> Result<RawDocumentBuf> {
+    async fn with_password(
+        &self,
+        user: RawDocumentBuf,
+        stored: Option<&RawDocument>,
+    ) -> Result<RawDocumentBuf> {
         let next = edit(&user).remove("newpassword");
         if let Some(text) = get_str(&user, "newpassword").filter(|text| !text.is_empty()) {
             let seam = &*self.services.seam;
@@ -83,13 +96,19 @@ impl Writer<'_> {
     }
 
     fn check_names(&self, document: &RawDocument, stored: Option<&RawDocument>) -> Result<()> {
-        let well_known = get_str(document, "_id").and_then(wellknown::by_id).is_some();
+        let well_known = get_str(document, "_id")
+            .and_then(wellknown::by_id)
+            .is_some();
         // Rights are given to these ids long before somebody creates them.
         let may_create = stored.is_some() || self.caller.is_admin || !well_known;
         if acl::keeps_reserved_names(document) && may_create {
             return Ok(());
         }
-        Err(if stored.is_some() { update_denied(document) } else { insert_denied(document) })
+        Err(if stored.is_some() {
+            update_denied(document)
+        } else {
+            insert_denied(document)
+        })
     }
 
     /// Makes sure that no other user or role has the names of these documents of
@@ -110,7 +129,9 @@ impl Writer<'_> {
         let keys = claims.iter().map(|claim| (claim.kind, claim.name));
         let held = self.services.locks.names.lock(keys).await;
         for pair in claims.windows(2) {
-            if (pair[0].kind, pair[0].name) == (pair[1].kind, pair[1].name) && pair[0].id != pair[1].id {
+            if (pair[0].kind, pair[0].name) == (pair[1].kind, pair[1].name)
+                && pair[0].id != pair[1].id
+            {
                 return Err(pair[0].taken());
             }
         }
@@ -142,17 +163,28 @@ impl<'a> Claim<'a> {
         };
         let name = get_str(document, field)?;
         let before = stored.and_then(|stored| get_str(stored, field));
-        (before != Some(name)).then_some(Self { kind, field, name, id: get_str(document, "_id") })
+        (before != Some(name)).then_some(Self {
+            kind,
+            field,
+            name,
+            id: get_str(document, "_id"),
+        })
     }
 
     fn filter(&self) -> Result<RawDocumentBuf> {
         let none = RawDocumentBuf::new();
-        edit(&none).set("_type", self.kind).set(self.field, self.name).finish()
+        edit(&none)
+            .set("_type", self.kind)
+            .set(self.field, self.name)
+            .finish()
     }
 
     fn taken(&self) -> Error {
         let Self { kind, name, .. } = self;
-        Error::client(Code::Conflict, format!("Access denied, {kind} '{name}' already exists"))
+        Error::client(
+            Code::Conflict,
+            format!("Access denied, {kind} '{name}' already exists"),
+        )
     }
 }
 
@@ -162,15 +194,15 @@ fn mandatory<'a>(document: &'a RawDocument, field: &str, refusal: &'static str) 
 }
 
 /// `field` as it is stored, whatever was sent.
-fn keep(document: RawDocumentBuf, stored: &RawDocument, field: &'static str) -> Result<RawDocumentBuf> {
+fn keep(
+    document: RawDocumentBuf,
+    stored: &RawDocument,
+    field: &'static str,
+) -> Result<RawDocumentBuf> {
     match stored.get(field) {
-        Ok(Some(value)) => edit(&document).set(field, owned(value)?).finish(),
+        Ok(Some(value)) => edit(&document).set(field, value).finish(),
         _ => edit(&document).remove(field).finish(),
     }
-}
-
-fn owned(value: RawBsonRef<'_>) -> Result<RawBson> {
-    Ok(RawBson::from(value))
 }
 
 /// An entry of a user or role for itself (contract 4.2).
@@ -179,10 +211,17 @@ fn grant_self(document: RawDocumentBuf, rights: u32) -> Result<RawDocumentBuf> {
         return Ok(document);
     };
     let mut aces = stamp::sent(acl);
-    if aces.iter().any(|ace| ace.id == id && ace.rights & rights == rights && !ace.deny) {
+    if aces
+        .iter()
+        .any(|ace| ace.id == id && ace.rights & rights == rights && !ace.deny)
+    {
         return Ok(document);
     }
     let name = get_str(&document, "name").unwrap_or_default();
-    stamp::grant(&mut aces, Ace::allow(id, name, rights), crate::limits::ACE_COUNT_MAX);
+    stamp::grant(
+        &mut aces,
+        Ace::allow(id, name, rights),
+        crate::limits::ACE_COUNT_MAX,
+    );
     edit(&document).set("_acl", to_array(&aces)).finish()
 }

@@ -65,7 +65,13 @@ impl<'a> Writer<'a> {
     }
 
     pub async fn commit(&self, writes: Vec<Write>) -> Result<Outcome> {
-        self.services.store.write(WriteBatch { writes, priority: self.priority }).await
+        self.services
+            .store
+            .write(WriteBatch {
+                writes,
+                priority: self.priority,
+            })
+            .await
     }
 }
 
@@ -111,5 +117,8 @@ pub(super) fn duplicate(collection: &str, document: &RawDocument) -> Error {
 /// What a store never answers to such a batch.
 pub(super) fn unexpected(outcome: Outcome) -> Error {
     let text = format!("The store answered {outcome:?} to a batch that cannot have it");
-    Error { retry: Retry::Unsafe, ..Error::internal(text) }
+    Error {
+        retry: Retry::Unsafe,
+        ..Error::internal(text)
+    }
 }

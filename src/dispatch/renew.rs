@@ -27,7 +27,9 @@ impl Dispatcher {
             }
             session.renewing(false);
         };
-        self.services.seam.spawn("token renewal", Box::pin(renewing));
+        self.services
+            .seam
+            .spawn("token renewal", Box::pin(renewing));
     }
 
     async fn try_renew(&self, session: &Session, login: &Login) -> Result<()> {
@@ -45,7 +47,14 @@ impl Dispatcher {
             expires_unix_ms: issued.expires_unix_ms,
         });
         let now = self.services.seam.clock().now();
-        session.send(now, "refreshtoken", false, "", "RefreshToken", message.encode_to_vec().into());
+        session.send(
+            now,
+            "refreshtoken",
+            false,
+            "",
+            "RefreshToken",
+            message.encode_to_vec().into(),
+        );
         Ok(())
     }
 }

@@ -40,7 +40,8 @@ impl TestClock {
     }
 
     pub fn advance(&self, duration: Duration) {
-        self.unix_ms.fetch_add(duration.as_millis() as i64, Ordering::Relaxed);
+        self.unix_ms
+            .fetch_add(duration.as_millis() as i64, Ordering::Relaxed);
     }
 }
 
@@ -55,7 +56,9 @@ impl Clock for TestClock {
 
     /// SplitMix64.
     fn random_u64(&self) -> u64 {
-        let state = self.random.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let state = self
+            .random
+            .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
@@ -128,7 +131,9 @@ impl TestSeam {
             return;
         }
         let sleepers = std::mem::take(&mut *self.sleepers.borrow_mut());
-        let Some(next) = sleepers.iter().map(|(due, _)| *due).min() else { return };
+        let Some(next) = sleepers.iter().map(|(due, _)| *due).min() else {
+            return;
+        };
         self.time.advance(next.since(self.time.now()));
         sleepers.into_iter().for_each(|(_, waker)| waker.wake());
     }

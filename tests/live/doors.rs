@@ -142,7 +142,9 @@ impl Client {
         let known = self.root_token.lock().expect("token").clone();
         let message = match &known {
             Some(token) => json!({"jwt": token, "ping": true}),
-            None => json!({"username": "root", "password": ROOT_PASSWORD, "ping": true, "longtoken": true}),
+            None => {
+                json!({"username": "root", "password": ROOT_PASSWORD, "ping": true, "longtoken": true})
+            }
         };
         let reply = self.sign_in_with(message);
         if known.is_none() && !reply.is_error() {

@@ -1,0 +1,9 @@
+//! The commands on a real store.
+
+mod delete;
+mod identity;
+mod insert;
+mod read;
+mod update;
+mod upsert;
+mod users;
