@@ -11,12 +11,14 @@ use std::task::{Poll, Waker};
 
 use crate::limits;
 
-/// Two tables, because a request that holds a lock of the first may want one of the second.
+/// Three tables, because a request that holds a lock of the first may want one of the next.
 #[derive(Default)]
 pub struct KeyLocks {
     /// By collection and the values of `uniqeness`.
     pub upserts: Arc<LockTable>,
-    /// By user and role name. Taken after `upserts`, never before.
+    /// By collection and `_id`, for updates. Taken after `upserts`.
+    pub documents: Arc<LockTable>,
+    /// By user and role name. Taken after the other two, never before.
     pub names: Arc<LockTable>,
 }
 

@@ -33,6 +33,10 @@ pub fn updateone(request: Request) -> ReplyFuture {
 impl Writer<'_> {
     async fn update(&self, collection: &str, item: &RawDocument) -> Result<RawDocumentBuf> {
         let id = id_of(item).ok_or_else(|| Error::invalid("Cannot update item without _id"))?;
+        // Updates of one document take turns in this process: a client may send many at once,
+        // and each would otherwise make the others start again.
+        let locks = &self.services.locks.documents;
+        let _turn = locks.lock([(collection, id_text(id))]).await;
         for attempt in 0..limits::WRITE_ATTEMPTS_MAX {
             let stored = self.find_by_id(collection, id, Some(Right::Read)).await?;
             let stored = stored.ok_or_else(|| missing(&id_text(id), collection, attempt))?;

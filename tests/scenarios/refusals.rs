@@ -85,7 +85,7 @@ pub const SCENARIOS: &[Scenario] = &[
             refused(
                 "query",
                 r#"{"collectionname":"$C","query":"{\"a\":{\"$regex\":\"(\"}}"}"#,
-                "regular expression",
+                "Regular expression /(/",
             ),
         ],
     },
