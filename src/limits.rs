@@ -27,8 +27,6 @@ pub const GROUP_NESTING_MAX: usize = 32;
 
 /// Bytes a session may owe its client before the shard stops reading from it.
 pub const OUTBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// How long a session may stay above `OUTBOX_BYTES_MAX`, or a write may make no progress, before it is closed.
-pub const SLOW_CONSUMER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Segments handed to one vectored write; Linux accepts at most 1,024.
 pub const WRITE_SEGMENTS_MAX: usize = 256;
 /// A reply payload of at least this size is gathered, not copied, bytes.
@@ -43,6 +41,11 @@ pub const SHARD_SESSIONS_MAX: usize = 65_536;
 pub const SHARD_REQUEST_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Time from accept to the first complete message that tells the protocol.
 pub const SNIFF_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Time a frame may take from its first byte to its last, besides `FRAME_BYTES_PER_SECOND_MIN`.
+pub const FRAME_TIMEOUT: Duration = Duration::from_secs(60);
+/// Slowest upload that is served: a frame of n bytes gets n / this many seconds more.
+pub const FRAME_BYTES_PER_SECOND_MIN: u64 = 64 * 1024;
 
 // --- shard --------------------------------------------------------------
 
@@ -111,6 +114,8 @@ pub const QUERY_TOP_DEFAULT: i64 = 500;
 pub const QUERY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Documents examined before a scan lets other tasks of the shard run.
 pub const SCAN_BATCH_DOCUMENTS: usize = 256;
+/// Bytes of documents examined before a scan lets other tasks of the shard run.
+pub const SCAN_BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Items of one `insertmany` or `insertorupdatemany`.
 pub const BATCH_ITEMS_MAX: usize = 100_000;
 /// Access control entries kept on a document (`max_ace_count`, contract 4.2).
@@ -162,6 +167,27 @@ pub const KEY_LOCKS: usize = 1024;
 pub const WRITE_ATTEMPTS_MAX: usize = 32;
 /// Documents of a `deletemany` read and removed at a time.
 pub const DELETE_BATCH_DOCUMENTS: usize = 1000;
+
+// --- command line -------------------------------------------------------------
+
+/// Bytes the client and the load tool ask for with one read.
+pub const CLIENT_READ_BYTES: usize = 64 * 1024;
+/// Bytes that may wait between HTTP/2 and the socket of the client, each way.
+pub const CLIENT_DUPLEX_BYTES_MAX: usize = 1024 * 1024;
+/// Time the client waits for a connection, its handshake included.
+pub const CLIENT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of an HTTP answer the client reads.
+pub const CLIENT_HTTP_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Time the load tool waits for replies that are due when its time is over.
+pub const LOAD_DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// Requests of one connection that are due and not yet sent, with `--rate`.
+pub const LOAD_BACKLOG_MAX: usize = 1 << 20;
+/// Documents the load tool inserts before it queries them.
+pub const LOAD_DOCUMENTS: usize = 1000;
+/// Requests the load tool keeps unanswered per connection with `--rate`, unless told.
+pub const LOAD_OPEN_IN_FLIGHT: u32 = 1024;
+/// Longest latency the load tool can tell apart, nanoseconds.
+pub const LOAD_LATENCY_NS_MAX: u64 = 600_000_000_000;
 
 const _: () = assert!(REGEX_SMALL_BYTES_MAX <= REGEX_COMPILED_BYTES_MAX);
 const _: () = assert!(WRITE_SEGMENTS_MAX <= 1_024, "IOV_MAX");

@@ -4,10 +4,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use opencore::admin::cli::{Cli, Command, ServeArgs};
-use opencore::admin::{doctor, serve};
+use opencore::admin::cli::{Cli, Command, ServeArgs, UserAction};
+use opencore::admin::pages::ServerPages;
+use opencore::admin::{banner, call, doctor, link, load, logging, serve, users};
 use opencore::config::{self, Settings};
-use opencore::error::{Error, Result};
+use opencore::error::Result;
+use opencore::runtime::serve::Outside;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -30,18 +32,28 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Doctor(args) => {
             let (table, starts) = doctor::report(&settings(&args)?);
             print!("{table}");
-            Ok(if starts {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            })
+            finish(starts)
         }
         Command::Settings => {
             print!("{}", config::sample());
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err(Error::internal("x")),
+        Command::Call(args) => finish(link::block_on(call::run(&args))?),
+        Command::Bench(args) => finish(link::block_on(load::run(&args))?),
+        Command::User(args) => match &args.action {
+            UserAction::Add(args) => finish(users::add(args)?),
+        },
+        Command::Token(args) => finish(users::token(&args)?),
     }
+}
+
+/// 0 when all was well.
+fn finish(well: bool) -> Result<ExitCode> {
+    Ok(if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn run_serve(args: &ServeArgs) -> Result<ExitCode> {
@@ -64,9 +76,10 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
 
 /// Hands over to the runtime room; returns when the server has drained.
 fn start(settings: Arc<Settings>) -> Result<()> {
-    let (driver, _) = opencore::runtime::preflight::choose_driver(settings.driver)?;
-    Err(Error::internal(format!(
-        "driver {}: no shards in this build",
-        driver.name()
-    )))
+    logging::start(&settings)?;
+    let outside = Outside {
+        pages: ServerPages::make,
+        banner: |status, started| print!("{}", banner::of(status, started)),
+    };
+    opencore::runtime::serve::run(settings, outside)
 }

@@ -102,6 +102,22 @@ fn no_wake_up_is_lost() {
 }
 
 #[test]
+fn a_wake_after_queueing_is_enough() {
+    explore(|| {
+        let (sender, mut receiver) = channel::<u32>(2);
+        let sending = thread::spawn(move || {
+            sender.try_queue(1, 1).unwrap();
+            sender.try_queue(1, 2).unwrap();
+            sender.wake();
+            sender
+        });
+        let received = block_on(async { [receiver.recv().await, receiver.recv().await] });
+        assert_eq!(received, [Some(1), Some(2)]);
+        drop(sending.join().unwrap());
+    });
+}
+
+#[test]
 fn two_senders_and_a_sleeping_receiver() {
     explore(|| {
         let (sender, mut receiver) = channel::<u32>(2);

@@ -65,10 +65,6 @@ fn refusal(folder: &Path) -> Error {
 #[test]
 fn what_was_written_is_there_after_a_restart() {
     let folder = filled(300);
-    assert_eq!(
-        folder.path().metadata().unwrap().permissions().mode() & 0o077,
-        0
-    );
     for round in 0..2 {
         let store = open(folder.path(), MAP_BYTES).unwrap();
         let pool = Pool::default();

@@ -1,8 +1,10 @@
 //! What the server says once it is ready: where it listens and what carries it.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
 use std::path::PathBuf;
+
+use crate::runtime::serve::Started;
+use crate::runtime::status::ServerStatus;
 
 /// Everything the banner names; `runtime` fills it with what really runs.
 #[derive(Clone, Debug)]
@@ -14,12 +16,26 @@ pub struct Banner {
     pub driver_reason: Option<String>,
     pub shards: usize,
     /// Addresses as bound.
-    pub listen: Vec<SocketAddr>,
-    /// Pipe names as bound.
+    pub listen: Vec<String>,
+    /// Paths of pipes as bound.
     pub pipes: Vec<String>,
     pub data: PathBuf,
     /// The password made at first start; shown this once.
     pub root_password: Option<String>,
+}
+
+/// The banner of a server that has started.
+pub fn of(status: &ServerStatus, started: &Started) -> String {
+    text(&Banner {
+        version: env!("CARGO_PKG_VERSION"),
+        driver: status.driver,
+        driver_reason: started.driver_note.clone(),
+        shards: started.shards,
+        listen: status.addresses.clone(),
+        pipes: status.pipes.clone(),
+        data: status.data.clone(),
+        root_password: started.root_password.clone(),
+    })
 }
 
 /// The text, ending with a newline.
@@ -48,7 +64,7 @@ pub fn text(banner: &Banner) -> String {
         );
     }
     for pipe in &banner.pipes {
-        let _ = writeln!(out, "  pipe    {pipe}  {}", pipe_path(pipe));
+        let _ = writeln!(out, "  pipe    {pipe}");
     }
     if let Some(password) = &banner.root_password {
         let _ = writeln!(

@@ -19,9 +19,9 @@ pub struct Cli {
 pub enum Command {
     /// Run the server; the same as no subcommand.
     Serve(ServeArgs),
-    /// Manage users in the data folder or through a running server.
+    /// Manage users: of the data folder, or with --url or a password through a running server.
     User(UserArgs),
-    /// Print a token of a user.
+    /// Print a token of a user: of the data folder, or with its password through a running server.
     Token(TokenArgs),
     /// Send one command to a server and print its reply as JSON.
     Call(CallArgs),
@@ -73,7 +73,7 @@ pub enum UserAction {
     Add(UserAddArgs),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Clone)]
 pub struct UserAddArgs {
     pub name: String,
     /// Role the user becomes a member of, besides `users`; repeat for more.
@@ -83,10 +83,12 @@ pub struct UserAddArgs {
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
     #[command(flatten)]
+    pub folder: FolderArgs,
+    #[command(flatten)]
     pub server: ServerArgs,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Clone)]
 pub struct TokenArgs {
     /// User the token is for.
     pub name: String,
@@ -94,15 +96,17 @@ pub struct TokenArgs {
     #[arg(long)]
     pub long: bool,
     #[command(flatten)]
+    pub folder: FolderArgs,
+    #[command(flatten)]
     pub server: ServerArgs,
 }
 
 /// How to reach a running server, and as whom.
 #[derive(Debug, Args, Clone)]
 pub struct ServerArgs {
-    /// tcp://, ws://, grpc:// HOST:PORT or pipe://NAME.
-    #[arg(long, default_value = "tcp://127.0.0.1:3000")]
-    pub url: String,
+    /// tcp://, ws://, grpc://, http:// HOST:PORT or pipe://NAME [default: tcp://127.0.0.1:3000].
+    #[arg(long)]
+    pub url: Option<String>,
     /// User to sign in as; with OPENIAP_PASSWORD.
     #[arg(long, env = "OPENIAP_USERNAME")]
     pub username: Option<String>,
@@ -112,6 +116,24 @@ pub struct ServerArgs {
     /// Token to use instead of a password.
     #[arg(long, env = "OPENIAP_JWT", hide_env_values = true)]
     pub jwt: Option<String>,
+}
+
+impl ServerArgs {
+    /// `url`, or the address a server listens on unless told otherwise.
+    pub fn url(&self) -> &str {
+        self.url.as_deref().unwrap_or("tcp://127.0.0.1:3000")
+    }
+}
+
+/// Which data folder, with the settings that belong to it.
+#[derive(Debug, Args, Clone)]
+pub struct FolderArgs {
+    /// Data folder of a server that is not running.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+    /// Settings file of that server (TOML).
+    #[arg(long, value_name = "FILE", env = "OPENCORE_CONFIG")]
+    pub config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -157,9 +179,10 @@ pub struct BenchArgs {
     /// Connections to open.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub connections: u32,
-    /// Requests each connection keeps unanswered (closed loop); with --rate the most it may.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub in_flight: u32,
+    /// Requests each connection keeps unanswered [default: 1]; with --rate the most
+    /// it may [default: 1024].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub in_flight: Option<u32>,
     /// Requests per second, all connections together, sent on a schedule; latency
     /// then counts from the time a request was due, so a stall is not hidden.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
@@ -181,6 +204,17 @@ pub struct BenchArgs {
     /// Process id of the server, for its memory with --idle.
     #[arg(long)]
     pub pid: Option<u32>,
+}
+
+impl BenchArgs {
+    /// `in_flight`, or what it is when it is not given.
+    pub fn requests_in_flight(&self) -> u32 {
+        let unless_given = match self.rate {
+            Some(_) => crate::limits::LOAD_OPEN_IN_FLIGHT,
+            None => 1,
+        };
+        self.in_flight.unwrap_or(unless_given)
+    }
 }
 
 #[cfg(test)]

@@ -171,7 +171,7 @@ pub fn parse_duration(text: &str, unit: Duration) -> Option<Duration> {
     let mut total = Duration::ZERO;
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: u32 = rest[..digits].parse().ok()?;
+        let number: u64 = rest[..digits].parse().ok()?;
         rest = &rest[digits..];
         let letters = rest
             .find(|c: char| c.is_ascii_digit())
@@ -185,8 +185,8 @@ pub fn parse_duration(text: &str, unit: Duration) -> Option<Duration> {
             _ => return None,
         };
         let part = match seconds {
-            None => Duration::from_millis(number.into()),
-            Some(seconds) => Duration::from_secs(u64::from(number) * seconds),
+            None => Duration::from_millis(number),
+            Some(seconds) => Duration::from_secs(number.checked_mul(seconds)?),
         };
         total = total.checked_add(part)?;
         rest = &rest[letters..];
@@ -199,10 +199,10 @@ pub fn duration_text(duration: Duration) -> String {
     let ms = duration.as_millis();
     match ms {
         0 => "0s".into(),
-        _ if ms % 86_400_000 == 0 => format!("{}d", ms / 86_400_000),
-        _ if ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
-        _ if ms % 60_000 == 0 => format!("{}m", ms / 60_000),
-        _ if ms % 1_000 == 0 => format!("{}s", ms / 1_000),
+        _ if ms.is_multiple_of(86_400_000) => format!("{}d", ms / 86_400_000),
+        _ if ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
+        _ if ms.is_multiple_of(60_000) => format!("{}m", ms / 60_000),
+        _ if ms.is_multiple_of(1_000) => format!("{}s", ms / 1_000),
         _ => format!("{ms}ms"),
     }
 }
@@ -262,7 +262,15 @@ mod tests {
             parse_duration("10000", Duration::from_millis(1)),
             Some(SECOND * 10)
         );
-        for wrong in ["", "m", "5 parsecs", "-1s", "5m3", "99999999999d", "1.5h"] {
+        for wrong in [
+            "",
+            "m",
+            "5 parsecs",
+            "-1s",
+            "5m3",
+            "999999999999999999d",
+            "1.5h",
+        ] {
             assert_eq!(parse_duration(wrong, SECOND), None, "{wrong}");
         }
     }

@@ -143,6 +143,8 @@ settings! {
     client_heartbeat_timeout: Duration = "60", parse::duration(SECOND, SECOND, DAY), Contract, Plain;
     /// Time a connection may stay without signin, seconds.
     client_signin_timeout: Duration = "120", parse::duration(SECOND, SECOND, DAY), Contract, Plain;
+    /// Time a client may leave replies unread before it is closed, milliseconds.
+    slow_consumer_timeout: Duration = "30000", parse::duration(MS, MS * 100, DAY), Opencore, Plain;
     /// Whether every document gives the role admins full rights.
     force_add_admins: bool = "true", parse::boolean, Contract, Plain;
     /// Access control entries kept on one document.

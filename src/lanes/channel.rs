@@ -78,23 +78,37 @@ pub fn channel<T: Send>(capacity_per_lane: usize) -> (Sender<T>, Receiver<T>) {
 }
 
 impl<T: Send> Sender<T> {
-    /// Queues `value`; a priority above 3 counts as 3. Values of one lane arrive in order.
+    /// Queues `value` and wakes the receiver if it sleeps; a priority above 3 counts as 3.
+    /// Values of one lane arrive in order.
     ///
     /// Errors: gives the value back when its lane is full or the receiver is gone. A value
     /// queued while the receiver goes is dropped, as those queued before.
     pub fn try_send(&self, priority: u8, value: T) -> Result<(), T> {
+        self.try_queue(priority, value)?;
+        self.shared.wake_if_asleep();
+        Ok(())
+    }
+
+    /// As [`Sender::try_send`], but leaves a sleeping receiver asleep: whoever queues owes
+    /// it a [`Sender::wake`] soon. So a turn that sends many values wakes once, at its end.
+    pub fn try_queue(&self, priority: u8, value: T) -> Result<(), T> {
         if self.is_closed() {
             return Err(value);
         }
         let lane = usize::from(priority).min(PRIORITY_LANES - 1);
         self.shared.lanes[lane].push(value)?;
-        self.shared.wake_if_asleep();
-        // Its fence pairs with the one in `Receiver::drop`: either that drop sees this
-        // value or this look sees the flag. Nothing sits in a channel nobody reads.
+        // Pairs with the fence in `Receiver::drop`: either that drop sees this value or this
+        // look sees the flag. Nothing sits in a channel nobody reads.
+        fence(Ordering::SeqCst);
         if self.is_closed() {
             self.shared.discard();
         }
         Ok(())
+    }
+
+    /// Wakes the receiver if it sleeps.
+    pub fn wake(&self) {
+        self.shared.wake_if_asleep();
     }
 }
 

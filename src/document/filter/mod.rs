@@ -107,6 +107,12 @@ impl Default for Filter {
 }
 
 #[cfg(test)]
+mod array_tests;
+#[cfg(test)]
+mod operator_tests;
+#[cfg(test)]
 mod property_tests;
 #[cfg(test)]
-mod tests;
+mod refusal_tests;
+#[cfg(test)]
+mod testing;

@@ -59,8 +59,6 @@ fn array(parts: &[RawDocumentBuf]) -> RawArrayBuf {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
-
     #[test]
     fn logic_agrees_with_its_parts(one in condition(), other in condition(), document in document()) {
         if let (Ok(left), Ok(right)) = (Filter::parse(&one), Filter::parse(&other)) {

@@ -38,7 +38,7 @@ pub(super) fn folder(data: &Path) -> Check {
         Err(error) => check(format!("{}: {error}", place.display())).unless(
             false,
             Severity::Refusal,
-            format!("give this user the right to write there, or name another folder with --data"),
+            "give this user the right to write there, or name another folder with --data",
         ),
     }
 }
@@ -54,7 +54,7 @@ fn write_probe(folder: &Path) -> std::io::Result<()> {
 }
 
 pub(super) fn free_space(data: &Path) -> Check {
-    let found = rustix::fs::statvfs(&existing(data));
+    let found = rustix::fs::statvfs(existing(data));
     let free = found.map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
     let (current, fine, severity) = match free {
         Ok(free) if free < FREE_MIN_BYTES => (mib(free), false, Severity::Refusal),

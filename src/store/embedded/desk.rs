@@ -3,7 +3,7 @@
 //! Shares of the intake are dealt by the number of handles, so the intake never overflows;
 //! a batch beyond the share waits here, first come, first served.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
@@ -117,6 +117,10 @@ impl State {
 /// Shared by a handle and its reply task.
 pub struct Desk {
     state: RefCell<State>,
+    /// Something is queued for the ledger that it has not been woken for.
+    wake_due: Cell<bool>,
+    /// The task that wakes it, and hands out answers.
+    task: RefCell<Option<Waker>>,
     shares: Arc<Shares>,
 }
 
@@ -124,6 +128,8 @@ impl Desk {
     pub fn new(shares: Arc<Shares>) -> Self {
         Self {
             state: RefCell::default(),
+            wake_due: Cell::new(false),
+            task: RefCell::default(),
             shares,
         }
     }
@@ -146,6 +152,28 @@ impl Desk {
             desk: self.clone(),
             key,
         }
+    }
+
+    /// Puts the reply task at the end of the shard's run queue, behind others that may
+    /// write in this turn: one wake-up, and one group, for all of them.
+    pub fn wake_ledger_later(&self) {
+        if !self.wake_due.replace(true)
+            && let Some(task) = &*self.task.borrow()
+        {
+            task.wake_by_ref();
+        }
+    }
+
+    /// Asked by the reply task whenever it runs.
+    pub fn is_wake_due(&self, context: &Context<'_>) -> bool {
+        let mut task = self.task.borrow_mut();
+        if !task
+            .as_ref()
+            .is_some_and(|task| task.will_wake(context.waker()))
+        {
+            *task = Some(context.waker().clone());
+        }
+        self.wake_due.take()
     }
 
     /// Hands out the answers of a group.

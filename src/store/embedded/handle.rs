@@ -1,9 +1,11 @@
 //! What a shard holds: reads in place, writes by way of its desk.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Context;
 use std::time::Duration;
 
 use bson::raw::RawDocumentBuf;
@@ -45,7 +47,7 @@ impl EmbeddedHandle {
         let desk = Rc::new(Desk::new(shared.shares.clone()));
         seam.spawn(
             "ledger replies",
-            Box::pin(distribute(replies_end, desk.clone())),
+            Box::pin(distribute(replies_end, desk.clone(), ledger.intake.clone())),
         );
         let seen = (shared.catalog.version(), shared.catalog.current());
         Self {
@@ -89,15 +91,17 @@ impl EmbeddedHandle {
         let mut message = Intake::Write(request);
         // Before sending: the answer may be on its way when `try_send` returns.
         turn.sent();
-        while let Err(back) = self.ledger.intake.try_send(priority, message) {
+        while let Err(back) = self.ledger.intake.try_queue(priority, message) {
             if self.ledger.intake.is_closed() {
                 // Dropping the message answers it with "unavailable".
                 drop(back);
                 break;
             }
             message = back;
+            self.ledger.intake.wake();
             self.seam.sleep(INTAKE_RETRY_DELAY).await;
         }
+        self.desk.wake_ledger_later();
         turn.await
     }
 
@@ -141,10 +145,21 @@ impl Drop for EmbeddedHandle {
     }
 }
 
-/// Takes the answers of each group and wakes who waits. Ends when the handle and all it
-/// has in flight are gone; holds nothing of the database, so that its folder is not kept.
-async fn distribute(mut replies: Receiver<Vec<Reply>>, desk: Rc<Desk>) {
-    while let Some(group) = replies.recv().await {
+/// Wakes the ledger once for all that a turn of this shard has queued, takes the answers
+/// of each group and wakes who waits. Ends when the handle and all it has in flight are
+/// gone; holds nothing of the database, so that its folder is not kept.
+async fn distribute(
+    mut replies: Receiver<Vec<Reply>>,
+    desk: Rc<Desk>,
+    intake: lanes::Sender<Intake>,
+) {
+    let mut next = |context: &mut Context<'_>| {
+        if desk.is_wake_due(context) {
+            intake.wake();
+        }
+        replies.poll_recv(context)
+    };
+    while let Some(group) = poll_fn(&mut next).await {
         desk.answer(group);
     }
 }

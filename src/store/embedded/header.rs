@@ -17,7 +17,7 @@ use super::failure::damaged_file;
 use crate::error::{Code, Error, Result, Retry};
 
 /// Pages examined at open when the file has its full length.
-const PAGES_CHECKED_MAX: usize = 4096;
+const PAGES_CHECKED_MAX: u64 = 4096;
 const MAGIC: u32 = 0xBEEF_C0DE;
 const VERSION: u32 = 1;
 const PAGE_HEADER_BYTES: usize = 16;
@@ -81,7 +81,12 @@ fn examine(file: &File, file_bytes: u64) -> Result<(), String> {
     };
     let pages = file_bytes / newest.page_bytes;
     let short = newest.last_page >= pages;
-    let pages_max = if short { usize::MAX } else { PAGES_CHECKED_MAX };
+    // A tree visits no page twice, so a walk that goes on after that many goes in circles.
+    let pages_max = if short {
+        pages
+    } else {
+        PAGES_CHECKED_MAX.min(pages)
+    };
     let mut walk = Walk {
         file,
         page_bytes: newest.page_bytes,
@@ -91,14 +96,16 @@ fn examine(file: &File, file_bytes: u64) -> Result<(), String> {
     for root in newest.roots {
         walk.visit_later(root)?;
     }
-    let mut checked = 0;
-    while checked < pages_max
-        && let Some(page) = walk.ahead.pop_front()
-    {
-        walk.visit(page)?;
-        checked += 1;
+    for _ in 0..pages_max {
+        match walk.ahead.pop_front() {
+            Some(page) => walk.visit(page)?,
+            None => return Ok(()),
+        }
     }
-    Ok(())
+    match pages_max == pages && !walk.ahead.is_empty() {
+        true => Err("its pages refer to each other in a circle".to_owned()),
+        false => Ok(()),
+    }
 }
 
 fn read_meta(file: &File, offset: u64) -> Result<Meta, String> {
@@ -213,3 +220,6 @@ impl Walk<'_> {
         self.must_exist(page, number!(u32, head, 12).unwrap_or(0).into())
     }
 }
+
+#[cfg(test)]
+mod tests;

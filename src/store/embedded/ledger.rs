@@ -131,6 +131,12 @@ impl Ledger {
             }
             return;
         }
+        // A disk error while LMDB wrote its head leaves open what is on disk: it then
+        // refuses every further transaction, and this one may have happened.
+        let after = self.shared.environment.env.write_txn().err();
+        if let Some(after) = after.filter(|after| failure::kind(after) == Kind::Fatal) {
+            return self.recover(group, after);
+        }
         tracing::warn!(%error, "a write batch was refused by storage");
         self.shared.stats.refused();
         for request in group {

@@ -16,7 +16,7 @@ use super::failure::{damaged_record, read_error};
 use super::keys::{IdKey, record_key, record_of_key, record_of_value};
 use super::sorter::{Sorter, too_much};
 use crate::error::Result;
-use crate::limits::{QUERY_BYTES_MAX, SCAN_BATCH_DOCUMENTS};
+use crate::limits::{QUERY_BYTES_MAX, SCAN_BATCH_BYTES, SCAN_BATCH_DOCUMENTS};
 use crate::seam::Seam;
 use crate::store::Find;
 
@@ -39,8 +39,8 @@ pub async fn find(
         None => reader.unsorted().await,
         Some(sort) => {
             let kept_max = find.limit.map(|limit| limit.saturating_add(find.skip));
-            let mut sorter = Sorter::new(sort.clone(), kept_max, seam);
-            reader.sorted(&mut sorter).await
+            let sorter = Sorter::new(sort.clone(), kept_max, seam);
+            reader.sorted(sorter).await
         }
     }
 }
@@ -120,7 +120,7 @@ impl Reader<'_> {
         Ok(found)
     }
 
-    async fn sorted(&self, sorter: &mut Sorter<'_>) -> Result<Vec<RawDocumentBuf>> {
+    async fn sorted(&self, mut sorter: Sorter<'_>) -> Result<Vec<RawDocumentBuf>> {
         let mut source = self.source()?;
         loop {
             let mut batch = Vec::new();
@@ -134,7 +134,7 @@ impl Reader<'_> {
             }
             self.seam.yield_now().await;
         }
-        let sorted = sorter.finish().await?;
+        let sorted = sorter.finish().await;
         let skip = usize::try_from(self.find.skip).unwrap_or(usize::MAX);
         let limit = self.find.limit.map_or(usize::MAX, |limit| limit as usize);
         let chosen = sorted.into_iter().skip(skip).take(limit);
@@ -200,13 +200,15 @@ impl Reader<'_> {
         Ok(Source::Records(records, 0))
     }
 
-    /// Shows up to a batch of documents to `visit`, those that filter and guard admit.
+    /// Shows a batch of documents to `visit`, those that filter and guard admit.
+    /// A batch ends at `SCAN_BATCH_DOCUMENTS`, or sooner at `SCAN_BATCH_BYTES`.
     /// Returns whether there may be more.
     fn next_batch(
         &self,
         source: &mut Source,
         mut visit: impl FnMut(&RawDocument) -> Result<ControlFlow<()>>,
     ) -> Result<bool> {
+        let mut bytes_seen = 0;
         match source {
             Source::Records(records, next) => {
                 let batch = records[*next..].iter().take(SCAN_BATCH_DOCUMENTS);
@@ -216,10 +218,15 @@ impl Reader<'_> {
                     let key = record_key(self.collection, record);
                     let stored = self.environment.tables.records.get(&txn, &key);
                     // Deleted since the index was asked: not found.
-                    if let Some(bytes) = stored.map_err(read_error)?
-                        && self.show(bytes, &mut visit)?.is_break()
-                    {
+                    let Some(bytes) = stored.map_err(read_error)? else {
+                        continue;
+                    };
+                    if self.show(bytes, &mut visit)?.is_break() {
                         return Ok(false);
+                    }
+                    bytes_seen += bytes.len();
+                    if bytes_seen >= SCAN_BATCH_BYTES {
+                        break;
                     }
                 }
                 Ok(*next < records.len())
@@ -242,6 +249,10 @@ impl Reader<'_> {
                     *after = record_of_key(key).ok_or_else(|| damaged_record("record key"))?;
                     if self.show(bytes, &mut visit)?.is_break() {
                         return Ok(false);
+                    }
+                    bytes_seen += bytes.len();
+                    if bytes_seen >= SCAN_BATCH_BYTES {
+                        break;
                     }
                 }
                 // Stops at a short batch too: `last` itself may have been deleted.

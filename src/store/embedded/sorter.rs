@@ -20,7 +20,22 @@ pub fn too_much(what: &str) -> Error {
     ))
 }
 
-type Run = Vec<RawDocumentBuf>;
+/// Sorted documents and the bytes they hold.
+#[derive(Default)]
+struct Run {
+    documents: Vec<RawDocumentBuf>,
+    bytes: usize,
+}
+
+impl Run {
+    fn new(documents: Vec<RawDocumentBuf>) -> Self {
+        let bytes = documents
+            .iter()
+            .map(|document| document.as_bytes().len())
+            .sum();
+        Self { documents, bytes }
+    }
+}
 
 pub struct Sorter<'a> {
     sort: Rc<Sort>,
@@ -48,19 +63,19 @@ impl<'a> Sorter<'a> {
     /// Takes the next documents in natural order, at most a scan batch.
     ///
     /// Errors: `TooLarge` when what must be held is more than `QUERY_BYTES_MAX`.
-    pub async fn add(&mut self, mut batch: Run) -> Result<()> {
+    pub async fn add(&mut self, mut batch: Vec<RawDocumentBuf>) -> Result<()> {
         batch.sort_by(|a, b| self.sort.compare(a, b));
         batch.truncate(self.kept_max);
         if batch.is_empty() {
             return Ok(());
         }
-        self.runs.push(batch);
+        self.runs.push(Run::new(batch));
         while let [.., left, right] = &self.runs[..]
-            && left.len() <= 2 * right.len()
+            && left.documents.len() <= 2 * right.documents.len()
         {
             self.merge_last().await;
         }
-        let held: usize = self.runs.iter().map(|run| bytes_of(run)).sum();
+        let held: usize = self.runs.iter().map(|run| run.bytes).sum();
         if held > QUERY_BYTES_MAX {
             return Err(too_much("sort"));
         }
@@ -68,17 +83,18 @@ impl<'a> Sorter<'a> {
     }
 
     /// All kept documents in order.
-    pub async fn finish(&mut self) -> Result<Run> {
+    pub async fn finish(mut self) -> Vec<RawDocumentBuf> {
         while self.runs.len() > 1 {
             self.merge_last().await;
         }
-        Ok(self.runs.pop().unwrap_or_default())
+        self.runs.pop().unwrap_or_default().documents
     }
 
     async fn merge_last(&mut self) {
         let (Some(right), Some(left)) = (self.runs.pop(), self.runs.pop()) else {
             return;
         };
+        let (left, right) = (left.documents, right.documents);
         let mut merged = Vec::with_capacity((left.len() + right.len()).min(self.kept_max));
         let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
         while merged.len() < self.kept_max {
@@ -93,10 +109,6 @@ impl<'a> Sorter<'a> {
                 self.seam.yield_now().await;
             }
         }
-        self.runs.push(merged);
+        self.runs.push(Run::new(merged));
     }
-}
-
-fn bytes_of(run: &[RawDocumentBuf]) -> usize {
-    run.iter().map(|document| document.as_bytes().len()).sum()
 }

@@ -14,6 +14,10 @@ pub struct Outgoing<'a> {
     pub seq: i32,
     pub id: &'a str,
     pub rid: &'a str,
+    /// 0–3; only clients send one.
+    pub priority: i32,
+    /// Token of the message; only clients send one.
+    pub jwt: &'a str,
     pub traceid: &'a str,
     pub spanid: &'a str,
     /// Message name without package, such as `QueryResponse`; if empty, no type is named.
@@ -31,14 +35,17 @@ impl Outgoing<'_> {
     /// Bytes that [`write_reply`] appends.
     pub fn head_len(&self) -> usize {
         let any_len = self.any_len();
-        let seq_len = match self.seq {
+        let int_len = |value: i32| match value {
             0 => 0,
-            seq => 1 + varint_len(seq as i64 as u64),
+            value => 1 + varint_len(value as i64 as u64),
         };
+        let (seq_len, priority_len) = (int_len(self.seq), int_len(self.priority));
         field_len(self.command_len())
             + seq_len
             + field_len(self.id.len())
             + field_len(self.rid.len())
+            + priority_len
+            + field_len(self.jwt.len())
             + field_len(self.traceid.len())
             + field_len(self.spanid.len())
             + 1
@@ -80,12 +87,11 @@ pub fn write_reply(out: &mut Vec<u8>, parts: &Outgoing<'_>) {
             out.extend_from_slice(REPLY_SUFFIX.as_bytes());
         }
     }
-    if parts.seq != 0 {
-        out.push(3 << 3);
-        put_varint(out, parts.seq as i64 as u64);
-    }
+    put_int(out, 2 << 3, parts.priority);
+    put_int(out, 3 << 3, parts.seq);
     put_text(out, 4 << 3 | 2, parts.id);
     put_text(out, 5 << 3 | 2, parts.rid);
+    put_text(out, 7 << 3 | 2, parts.jwt);
     put_text(out, 8 << 3 | 2, parts.traceid);
     put_text(out, 9 << 3 | 2, parts.spanid);
     out.push(6 << 3 | 2);
@@ -99,6 +105,14 @@ pub fn write_reply(out: &mut Vec<u8>, parts: &Outgoing<'_>) {
     if parts.body_len > 0 {
         out.push(2 << 3 | 2);
         put_varint(out, parts.body_len as u64);
+    }
+}
+
+#[inline]
+fn put_int(out: &mut Vec<u8>, key: u8, value: i32) {
+    if value != 0 {
+        out.push(key);
+        put_varint(out, value as i64 as u64);
     }
 }
 

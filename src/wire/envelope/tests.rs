@@ -212,6 +212,8 @@ proptest! {
             seq: envelope.seq,
             id: &envelope.id,
             rid: &envelope.rid,
+            priority: envelope.priority,
+            jwt: &envelope.jwt,
             traceid: &envelope.traceid,
             spanid: &envelope.spanid,
             type_name: &type_name,
@@ -229,8 +231,6 @@ proptest! {
         };
         let expected = Envelope {
             command: format!("{}{suffix}", envelope.command),
-            priority: 0,
-            jwt: String::new(),
             data: Some(prost_types::Any { type_url, value: body }),
             ..envelope.clone()
         };

@@ -1,0 +1,163 @@
+//! The seam as production has it: the system's clock and randomness, compio's timers
+//! and tasks.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::dispatch::StallReporter;
+use crate::limits;
+use crate::seam::{Clock, LocalFuture, Seam, Ticks};
+
+/// The system's clock and randomness.
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the seam's own reading")]
+    pub fn start() -> Arc<Self> {
+        Arc::new(Self {
+            started: Instant::now(),
+        })
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Ticks {
+        Ticks(self.started.elapsed().as_nanos() as u64)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the seam's own reading")]
+    fn unix_ms(&self) -> i64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis() as i64)
+    }
+
+    fn random_u64(&self) -> u64 {
+        let mut bytes = [0; 8];
+        // Linux refuses randomness only before its pool is ready, long before a server starts.
+        getrandom::fill(&mut bytes).expect("the system has randomness");
+        u64::from_ne_bytes(bytes)
+    }
+}
+
+/// One shard's seam. Tasks are watched for stalls when a reporter is given.
+pub struct ShardSeam {
+    clock: Arc<SystemClock>,
+    stalls: Option<StallReporter>,
+    blocking_jobs: Rc<Cell<usize>>,
+    failure: Failure,
+}
+
+/// Why the shard cannot go on: the first task that panicked. Handlers catch their own
+/// panics; what reaches this has broken the state of the shard.
+pub type Failure = Rc<RefCell<Option<String>>>;
+
+impl ShardSeam {
+    pub fn new(clock: Arc<SystemClock>, stalls: Option<StallReporter>) -> Rc<Self> {
+        Rc::new(Self {
+            clock,
+            stalls,
+            blocking_jobs: Rc::default(),
+            failure: Rc::default(),
+        })
+    }
+}
+
+impl ShardSeam {
+    pub fn failure(&self) -> Failure {
+        self.failure.clone()
+    }
+}
+
+impl Seam for ShardSeam {
+    fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    fn sleep(&self, duration: Duration) -> LocalFuture<()> {
+        Box::pin(compio::time::sleep(duration))
+    }
+
+    fn yield_now(&self) -> LocalFuture<()> {
+        let mut yielded = false;
+        Box::pin(std::future::poll_fn(move |context| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }))
+    }
+
+    fn spawn(&self, name: &'static str, task: LocalFuture<()>) {
+        match &self.stalls {
+            Some(stalls) => compio::runtime::spawn(Watched {
+                name,
+                task,
+                stalls: stalls.clone(),
+                failure: self.failure.clone(),
+            })
+            .detach(),
+            None => compio::runtime::spawn(task).detach(),
+        }
+    }
+
+    fn blocking(&self, job: Box<dyn FnOnce() + Send>) -> LocalFuture<()> {
+        let running = self.blocking_jobs.clone();
+        Box::pin(async move {
+            while running.get() >= limits::BLOCKING_JOBS_MAX {
+                compio::time::sleep(Duration::from_millis(5)).await;
+            }
+            running.set(running.get() + 1);
+            let finished = compio::runtime::spawn_blocking(job).await;
+            running.set(running.get() - 1);
+            if finished.is_err() {
+                tracing::error!("a blocking job panicked");
+            }
+        })
+    }
+}
+
+/// A task whose polls are measured.
+struct Watched {
+    name: &'static str,
+    task: LocalFuture<()>,
+    stalls: StallReporter,
+    failure: Failure,
+}
+
+impl Future for Watched {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let task = this.task.as_mut();
+        let poll = AssertUnwindSafe(|| task.poll(context));
+        let polled = this.stalls.watch(this.name, || catch_unwind(poll));
+        polled.unwrap_or_else(|panic| {
+            let text = panic_text(&*panic);
+            this.failure
+                .borrow_mut()
+                .get_or_insert(format!("task {:?} panicked: {text}", this.name));
+            Poll::Ready(())
+        })
+    }
+}
+
+/// What a panic said.
+pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
+}
