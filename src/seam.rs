@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+#[cfg(test)]
 pub mod testing;
 
 pub type LocalFuture<T> = Pin<Box<dyn Future<Output = T> + 'static>>;

@@ -132,7 +132,7 @@ impl TokenKeys {
 
 fn milliseconds(seconds: f64) -> Option<i64> {
     let in_range = seconds.is_finite() && seconds.abs() < i64::MAX as f64 / 1000.0;
-    in_range.then_some((seconds * 1000.0) as i64)
+    in_range.then_some((seconds * 1000.0).round() as i64)
 }
 
 /// Takes the prefix off a credential. `None`: a `Basic` that cannot be read.

@@ -152,7 +152,7 @@ pub fn by_id(id: &str) -> Option<&'static WellKnown> {
 /// underscores, make no difference.
 pub fn is_reserved(name: &str) -> bool {
     let is = |reserved: &&str| same(name, reserved);
-    RESERVED.iter().any(|reserved| is(reserved)) || TABLE.iter().any(|row| is(&row.name))
+    RESERVED.iter().any(is) || TABLE.iter().any(|row| is(&row.name))
 }
 
 /// Whether a user or role of this id may carry this name: a well-known id only its

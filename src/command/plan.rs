@@ -24,6 +24,8 @@ const MANAGED: [&str; 12] = [
     "_skiphistory",
     "_updatereason",
 ];
+/// Set once, kept by every replacement.
+const CREATION: [&str; 3] = ["_created", "_createdby", "_createdbyid"];
 /// Collections whose documents keep `_version` 0 (contract 4.8).
 const UNVERSIONED: [&str; 6] = [
     "audit",
@@ -120,7 +122,7 @@ impl Writer<'_> {
         let name_of = |id: &str| authority.name_of(id);
         let aces = stamp::clean(aces, self.caller, authority.acl_rules(), name_of);
         out.append(cstr!("_acl"), to_array(&aces));
-        copy(stored, &mut out, |name| name.starts_with("_created"))?;
+        copy(stored, &mut out, |name| CREATION.contains(&name))?;
         self.stamp_modified(&mut out);
         let version = get_i64(stored, "_version").unwrap_or(0);
         let next = if UNVERSIONED.contains(&collection) {

@@ -99,8 +99,10 @@ impl Writer<'_> {
         let well_known = get_str(document, "_id")
             .and_then(wellknown::by_id)
             .is_some();
-        // Rights are given to these ids long before somebody creates them.
-        let may_create = stored.is_some() || self.caller.is_admin || !well_known;
+        // Rights are given to these ids long before somebody creates them. And a guest that
+        // could make a user for itself would be none.
+        let may_create =
+            stored.is_some() || self.caller.is_admin || !(well_known || self.caller.is_guest);
         if acl::keeps_reserved_names(document) && may_create {
             return Ok(());
         }

@@ -124,6 +124,10 @@ impl TestSeam {
         fresh
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tells real time, spent on other threads, from the virtual"
+    )]
     fn wait(&self) {
         let before = std::time::Instant::now();
         std::thread::park_timeout(REAL_WAIT);

@@ -190,3 +190,16 @@ fn getelement_says_it_back() {
     let reply = world.connect().ok("getelement", json!({ "xpath": "//a" }));
     assert_eq!(reply["xpath"], "Did you say //a ?");
 }
+
+#[test]
+fn a_mail_address_is_as_good_as_a_user_name() {
+    let world = World::new();
+    let item = json!({ "_type": "user", "name": "Ann", "username": "ann", "email": "Ann@Example.com", "newpassword": "pw" });
+    world.root().insert("users", item);
+    let client = world.connect();
+    let reply = client.ok(
+        "signin",
+        json!({ "username": "ann@example.COM", "password": "pw" }),
+    );
+    assert_eq!(reply["user"]["email"], "Ann@Example.com");
+}

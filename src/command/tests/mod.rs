@@ -1,5 +1,6 @@
 //! The commands on a real store.
 
+mod bodies;
 mod delete;
 mod identity;
 mod insert;

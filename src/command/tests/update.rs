@@ -12,14 +12,17 @@ fn a_replacement_keeps_what_starts_with_an_underscore() {
     let bob = world.user("bob");
     let stored = bob.insert(
         "c",
-        json!({ "name": "a", "gone": 1, "_kept": 2, "_removed": 3, "_type": "t" }),
+        json!({ "name": "a", "gone": 1, "_kept": 2, "_removed": 3, "_createdfor": 4, "_type": "t" }),
     );
     world.seam.time.advance(Duration::from_secs(5));
     let item = json!({ "_id": stored["_id"], "name": "b", "_removed": null, "_createdby": "me" });
     let updated =
         bob.ok("updateone", json!({ "collectionname": "c", "item": item }))["result"].clone();
     assert_eq!(updated["name"], "b");
-    assert_eq!(updated["_kept"], 2);
+    assert_eq!(
+        (&updated["_kept"], &updated["_createdfor"]),
+        (&json!(2), &json!(4))
+    );
     assert_eq!(updated["_type"], "t");
     assert_eq!(updated["_version"], 1);
     for gone in ["gone", "_removed"] {

@@ -161,3 +161,12 @@ fn a_user_holds_all_but_delete_of_itself_and_a_role_reads_itself() {
     assert_eq!(entry_of(&world.role("r", bob.id())), 2);
     assert_eq!(entry_of(wellknown::USERS), 2);
 }
+
+#[test]
+fn a_guest_makes_no_users() {
+    let world = World::with(&[("enable_guest", "true")]);
+    let guest = world.by_id(wellknown::GUEST);
+    let message = user(json!({ "name": "Mine", "username": "mine" }));
+    let text = "Access denied, no authorization to InsertOne user Mine to database";
+    assert_eq!(guest.refused("insertone", message), text);
+}
