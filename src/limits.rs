@@ -30,7 +30,8 @@ pub const OUTBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Segments handed to one vectored write; Linux accepts at most 1,024.
 pub const WRITE_SEGMENTS_MAX: usize = 256;
 /// A reply payload of at least this size is gathered, not copied, bytes.
-pub const GATHER_BYTES_MIN: usize = 4 * 1024;
+/// Below it one copy is cheaper than two more segments and an allocation.
+pub const GATHER_BYTES_MIN: usize = 32 * 1024;
 /// Largest WebSocket message the server sends, bytes; the Rust client accepts 16 MiB per frame (contract 1.3).
 pub const WS_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Requests of one session that may be running or queued; further frames wait unread.
@@ -56,7 +57,7 @@ pub const INBOX_LANE_MESSAGES_MAX: usize = 4096;
 /// Priority lanes: Envelope.priority 0–3, higher first (design, decision 6).
 pub const PRIORITY_LANES: usize = 4;
 /// Requests a shard runs in one turn of its loop before it looks at the ring again.
-pub const TURN_REQUESTS_MAX: usize = 256;
+pub const TURN_REQUESTS_MAX: usize = 1024;
 /// Time one poll of a task may hold the core before it is reported as a stall.
 pub const TASK_BUDGET: Duration = Duration::from_millis(10);
 /// Time for requests in flight at shutdown.

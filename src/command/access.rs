@@ -22,6 +22,12 @@ impl Request {
     ///
     /// Errors: `Invalid`, `Failed decoding openiap.<command> : <reason>`.
     pub fn decode<M: Message + Name + Default>(&self) -> Result<M> {
+        // The common case first: the name is wanted only for a refusal or for JSON.
+        if let (Some(first), Ok(message)) = (self.body.first(), M::decode(&self.body[..]))
+            && *first != b'{'
+        {
+            return Ok(message);
+        }
         let command = M::NAME
             .strip_suffix("Request")
             .unwrap_or(M::NAME)

@@ -77,8 +77,8 @@ pub type ReplyFuture = Pin<Box<dyn Future<Output = Result<Reply>>>>;
 
 /// How a command runs.
 pub enum Run {
-    /// Answered on the spot.
-    Now(fn(&Request) -> Result<Reply>),
+    /// Answered on the spot from the body alone, whoever asks.
+    Now(fn(&[u8]) -> Result<Reply>),
     /// May wait.
     Later(fn(Request) -> ReplyFuture),
     /// Consumed without an answer (contract 2.7).

@@ -166,7 +166,7 @@ impl Client<'_> {
         assert!(row.access == Access::Anyone || self.identity.is_some());
         let request = self.request(message);
         let reply = match &row.run {
-            Run::Now(run) => run(&request),
+            Run::Now(run) => run(&request.body),
             Run::Later(run) => self.world.seam.block_on(run(request)),
             Run::Silent | Run::Refused(_) => panic!("{command} has no reply"),
         }?;

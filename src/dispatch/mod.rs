@@ -15,6 +15,7 @@ use bytes::Bytes;
 use crate::command::{self, Command, Services};
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::seam::Ticks;
 use crate::session::budget::{Budget, Permit};
 use crate::session::registry::{Gauges, Registry};
 use crate::session::{Door, Session};
@@ -38,6 +39,9 @@ pub struct Dispatcher {
     queue: RunQueue,
     turn_left: Cell<usize>,
     draining: Cell<bool>,
+    /// The time, read once per turn and after every request that took a while: a clock
+    /// read costs a tenth of a small request.
+    now: Cell<Ticks>,
 }
 
 /// A request on its way: everything it needs to run later.
@@ -54,6 +58,7 @@ pub struct Job {
 
 impl Dispatcher {
     pub fn new(services: Rc<Services>, registry: Rc<Registry>, stalls: StallReporter) -> Rc<Self> {
+        let now = services.seam.clock().now();
         Rc::new(Self {
             services,
             registry,
@@ -62,6 +67,7 @@ impl Dispatcher {
             queue: RunQueue::default(),
             turn_left: Cell::new(limits::TURN_REQUESTS_MAX),
             draining: Cell::new(false),
+            now: Cell::new(now),
         })
     }
 
@@ -82,88 +88,109 @@ impl Dispatcher {
         session
     }
 
-    /// Takes one envelope of a session. Waits while the session, its outbox or the
-    /// shard's memory has no room: the door then reads no further.
+    /// Takes one envelope of a session, with the permit for its bytes where the door took one
+    /// before it read them. Waits while the session, its outbox or the shard's memory has
+    /// no room: the door then reads no further.
     ///
     /// Errors: bytes that are no envelope, or a sequence number that breaks the rules
     /// of the door (contract 1.3); the door answers and closes.
-    pub async fn submit(self: &Rc<Self>, session: &Rc<Session>, frame: Bytes) -> Result<()> {
-        let permit = match self.budget.try_take(frame.len()) {
-            Some(permit) => permit,
-            None => self.budget.take(frame.len()).await,
-        };
-        self.submit_with(session, frame, permit).await
-    }
-
-    /// As [`Dispatcher::submit`], for a frame whose bytes were permitted before it was read.
-    pub async fn submit_with(
+    pub async fn submit(
         self: &Rc<Self>,
         session: &Rc<Session>,
         frame: Bytes,
-        permit: Permit,
+        permit: Option<Permit>,
     ) -> Result<()> {
         let head = Head::scan(&frame)?;
-        session.touch(self.services.seam.clock().now());
-        // What comes early is parked; the sequencer bounds what it holds.
-        let Some(frame) = session
+        session.touch(self.now.get());
+        let in_turn = session.sequencer.borrow_mut().in_turn(head.seq);
+        if in_turn {
+            let mut permit = permit;
+            if !self.accept_now(session, &frame, &head, &mut permit) {
+                self.accept_later(session, &frame, &head, permit).await;
+            }
+            return Ok(());
+        }
+        // What comes early is parked, and what follows it is taken up: the rare way.
+        let mut ready = session
             .sequencer
             .borrow_mut()
-            .offer(head.seq, frame.clone())?
-        else {
-            return Ok(());
-        };
-        self.accept(session, frame, &head, permit).await;
-        loop {
-            let Some(parked) = session.sequencer.borrow_mut().next() else {
-                return Ok(());
-            };
-            let permit = self.budget.take(parked.len()).await;
-            let head = Head::scan(&parked)?;
-            self.accept(session, parked.clone(), &head, permit).await;
+            .offer(head.seq, frame.clone())?;
+        while let Some(frame) = ready {
+            let head = Head::scan(&frame)?;
+            self.accept_later(session, &frame, &head, None).await;
+            ready = session.sequencer.borrow_mut().next();
         }
+        Ok(())
     }
 
-    /// Runs or queues an envelope whose turn has come.
-    async fn accept(
+    /// Runs or queues an envelope whose turn has come, or returns false: there is no room.
+    fn accept_now(
         self: &Rc<Self>,
         session: &Rc<Session>,
-        frame: Bytes,
+        frame: &Bytes,
         head: &Head<'_>,
-        permit: Permit,
-    ) {
+        permit: &mut Option<Permit>,
+    ) -> bool {
         // A reply or a stream part: consumed, never answered (contract 2.7).
         if !head.rid.is_empty() || self.draining.get() {
-            return;
+            return true;
         }
         let command = command::find(&lower(head.command));
         if command.is_some_and(|command| matches!(command.run, command::Run::Silent)) {
-            return;
+            return true;
         }
-        let priority = head.priority.clamp(0, limits::PRIORITY_LANES as i32 - 1) as u8;
-        let barrier = command.is_some_and(|command| command.barrier);
         if !session.may_begin() || session.outbox.over_since().is_some() {
-            self.wait_for_room(session).await;
-            if session.close_reason().is_some() {
-                return;
+            return false;
+        }
+        let inline = self.turn_left.get() > 0 && self.queue.is_empty();
+        if inline {
+            self.turn_left.set(self.turn_left.get() - 1);
+            if let Some(command) = command
+                && self.answer_at_once(session, command, frame, head)
+            {
+                return true;
             }
         }
-        session.begin(barrier);
-        let token = session.token();
+        let Some(permit) = permit.take().or_else(|| self.budget.try_take(frame.len())) else {
+            return false;
+        };
         let job = Job {
             session: session.clone(),
-            frame,
+            frame: frame.clone(),
             command,
-            token,
-            priority,
-            barrier,
+            token: session.token(),
+            priority: head.priority.clamp(0, limits::PRIORITY_LANES as i32 - 1) as u8,
+            barrier: command.is_some_and(|command| command.barrier),
             _permit: permit,
         };
-        match self.turn_left.get() {
-            left if left > 0 && self.queue.is_empty() => {
-                self.turn_left.set(left - 1);
-                self.start(job, head);
+        session.begin(job.barrier);
+        if inline {
+            self.start(job, head);
+        } else {
+            self.queue.push(job);
+        }
+        true
+    }
+
+    /// As [`Dispatcher::accept_now`], once there is room.
+    async fn accept_later(
+        self: &Rc<Self>,
+        session: &Rc<Session>,
+        frame: &Bytes,
+        head: &Head<'_>,
+        permit: Option<Permit>,
+    ) {
+        let mut permit = match permit {
+            Some(permit) => Some(permit),
+            None => Some(self.budget.take(frame.len()).await),
+        };
+        loop {
+            self.wait_for_room(session).await;
+            if session.close_reason().is_some()
+                || self.accept_now(session, frame, head, &mut permit)
+            {
+                return;
             }
-            _ => self.queue.push(job),
         }
     }
 
@@ -179,9 +206,17 @@ impl Dispatcher {
         .await
     }
 
+    /// Reads the clock for what follows.
+    pub fn tick(&self) -> Ticks {
+        let now = self.services.seam.clock().now();
+        self.now.set(now);
+        now
+    }
+
     /// A new turn of the shard's loop: runs what waits, by weight, within the turn's budget.
     /// Returns whether requests still wait.
     pub fn turn(self: &Rc<Self>) -> bool {
+        self.tick();
         let mut left = limits::TURN_REQUESTS_MAX;
         while left > 0 {
             let Some(job) = self.queue.pop() else { break };

@@ -31,11 +31,8 @@ impl Dispatcher {
             return self.finish(&job, head.command, head.id, Err(error));
         };
         let name = command.name;
-        if let Run::Now(answer) = command.run
-            && let Some(identity) = self.identity_at_once(&job, command, head)
-        {
-            let request = self.request(&job, head, identity);
-            let result = self.stalls.watch(name, || catch(|| answer(&request)));
+        if let Run::Now(answer) = command.run {
+            let result = catch(|| answer(head.body(&job.frame)));
             return self.finish(&job, name, head.id, result);
         }
         if let Run::Refused(text) = command.run {
@@ -44,11 +41,30 @@ impl Dispatcher {
         let mut task: Pin<Box<dyn Future<Output = ()>>> =
             Box::pin(self.clone().run_later(job, command));
         let mut context = Context::from_waker(noop_waker_ref());
-        let polled = self.stalls.watch(name, || task.as_mut().poll(&mut context));
+        let (polled, now) = self
+            .stalls
+            .watch(name, self.now.get(), || task.as_mut().poll(&mut context));
+        self.now.set(now);
         if polled == Poll::Pending {
             // The task polls again at once and then with a waker of its own.
             self.services.seam.spawn(name, task);
         }
+    }
+
+    /// Answers a request that needs nothing but its body, without making a job of it.
+    pub(super) fn answer_at_once(
+        &self,
+        session: &Session,
+        command: &'static Command,
+        frame: &Bytes,
+        head: &Head<'_>,
+    ) -> bool {
+        let Run::Now(answer) = command.run else {
+            return false;
+        };
+        let result = catch(|| answer(head.body(frame)));
+        self.reply(session, Some(command), command.name, head.id, result);
+        true
     }
 
     async fn run_later(self: Rc<Self>, job: Job, command: &'static Command) {
@@ -76,9 +92,8 @@ impl Dispatcher {
         };
         let request = self.request(job, head, identity);
         match command.run {
-            Run::Now(answer) => answer(&request),
             Run::Later(answer) => answer(request).await,
-            Run::Silent | Run::Refused(_) => Err(Error::internal(format!(
+            Run::Now(_) | Run::Silent | Run::Refused(_) => Err(Error::internal(format!(
                 "{} takes no requests",
                 command.name
             ))),
@@ -150,21 +165,31 @@ impl Dispatcher {
 
     /// Queues the reply and ends the request.
     fn finish(&self, job: &Job, command: &str, request_id: &str, result: Result<Reply>) {
-        let now = self.services.seam.clock().now();
+        self.reply(&job.session, job.command, command, request_id, result);
+        job.session.end(job.barrier);
+    }
+
+    fn reply(
+        &self,
+        session: &Session,
+        row: Option<&Command>,
+        command: &str,
+        request_id: &str,
+        result: Result<Reply>,
+    ) {
+        let now = self.now.get();
         self.count(result.is_err());
         match result {
             Ok(reply) => {
-                let own = job.command.and_then(|command| command.reply_command);
+                let own = row.and_then(|row| row.reply_command);
                 let (name, suffix) = own.map_or((command, true), |name| (name, false));
-                job.session
-                    .send(now, name, suffix, request_id, reply.message, reply.body);
+                session.send(now, name, suffix, request_id, reply.message, reply.body);
             }
             Err(error) => {
-                log_failure(command, &job.session, &error);
-                send_error(&job.session, now, request_id, &error);
+                log_failure(command, session, &error);
+                send_error(session, now, request_id, &error);
             }
         }
-        job.session.end(job.barrier);
     }
 }
 

@@ -24,19 +24,20 @@ impl StallReporter {
         }
     }
 
-    /// Runs `work` and reports it when it holds the core beyond its budget.
-    pub fn watch<T>(&self, name: &str, work: impl FnOnce() -> T) -> T {
-        let started = self.clock.now();
+    /// Runs `work`, begun at `started`, and reports it when it holds the core beyond its
+    /// budget. Returns the time at its end too, so that the next one need not ask.
+    pub fn watch<T>(&self, name: &str, started: Ticks, work: impl FnOnce() -> T) -> (T, Ticks) {
         let result = work();
-        self.check(name, started);
-        result
-    }
-
-    fn check(&self, name: &str, started: Ticks) {
-        let held = self.clock.now().since(started);
+        let ended = self.clock.now();
+        let held = ended.since(started);
         if held > TASK_BUDGET {
             self.report(name, held);
         }
+        (result, ended)
+    }
+
+    pub fn now(&self) -> Ticks {
+        self.clock.now()
     }
 
     #[cold]

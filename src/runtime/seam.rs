@@ -142,7 +142,9 @@ impl Future for Watched {
         let this = &mut *self;
         let task = this.task.as_mut();
         let poll = AssertUnwindSafe(|| task.poll(context));
-        let polled = this.stalls.watch(this.name, || catch_unwind(poll));
+        let (polled, _) = this
+            .stalls
+            .watch(this.name, this.stalls.now(), || catch_unwind(poll));
         polled.unwrap_or_else(|panic| {
             let text = panic_text(&*panic);
             this.failure

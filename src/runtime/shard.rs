@@ -62,8 +62,8 @@ pub fn runtime(driver: Driver, core: Option<usize>) -> std::io::Result<Runtime> 
     match driver {
         Driver::IoUring => proactor
             .driver_type(DriverType::IoUring)
-            .coop_taskrun(true)
-            .taskrun_flag(true),
+            .single_issuer(true)
+            .defer_taskrun(true),
         Driver::Epoll | Driver::Auto => proactor.driver_type(DriverType::Poll),
     };
     let mut builder = RuntimeBuilder::new();

@@ -70,12 +70,9 @@ impl Outbox {
         if self.closed.get() {
             return;
         }
-        let queued = {
-            let mut queue = self.queue.borrow_mut();
-            let before = queue.bytes();
-            queue.append(self.framing, head_bytes, head, body);
-            queue.bytes() - before
-        };
+        let mut queue = self.queue.borrow_mut();
+        let queued = queue.append(self.framing, head_bytes, head, body);
+        drop(queue);
         let bytes = self.bytes.get() + queued;
         self.bytes.set(bytes);
         if self.waiting_since.get().is_none() {
@@ -188,17 +185,14 @@ impl Outbox {
 }
 
 impl Queue {
-    fn bytes(&self) -> usize {
-        self.tail.len() + self.segments.iter().map(Bytes::len).sum::<usize>()
-    }
-
+    /// Returns how many bytes were queued.
     fn append(
         &mut self,
         framing: Framing,
         head_bytes: usize,
         head: impl FnOnce(&mut Vec<u8>),
         body: Bytes,
-    ) {
+    ) -> usize {
         if self.tail.capacity() == 0 {
             self.tail = std::mem::take(&mut self.spare);
         }
@@ -208,23 +202,35 @@ impl Queue {
             head(&mut message_head);
             return self.append_split(framing, message_bytes, &message_head, body);
         }
+        let before = self.tail.len();
         framing.put_header(message_bytes, &mut self.tail);
         head(&mut self.tail);
+        let queued = self.tail.len() - before + body.len();
         if body.len() < limits::GATHER_BYTES_MIN {
             self.tail.extend_from_slice(&body);
         } else {
             self.seal();
             self.segments.push_back(body);
         }
+        queued
     }
 
     /// A message larger than one WebSocket message may be: the Rust client accepts 16 MiB per frame.
-    fn append_split(&mut self, framing: Framing, message_bytes: usize, head: &[u8], body: Bytes) {
+    fn append_split(
+        &mut self,
+        framing: Framing,
+        message_bytes: usize,
+        head: &[u8],
+        body: Bytes,
+    ) -> usize {
+        let before = self.tail.len();
         framing.put_header(message_bytes, &mut self.tail);
+        let mut queued = message_bytes + self.tail.len() - before;
         for (part, (header, range)) in ws_split(message_bytes).enumerate() {
             // The header of the first part is written already.
             if part > 0 {
                 self.tail.extend_from_slice(header.as_ref());
+                queued += header.as_ref().len();
             }
             if range.start < head.len() {
                 self.tail
@@ -237,6 +243,7 @@ impl Queue {
                 );
             }
         }
+        queued
     }
 
     fn seal(&mut self) {

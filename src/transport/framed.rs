@@ -75,18 +75,18 @@ impl Inbound {
         bytes: &mut bytes::BytesMut,
     ) -> Result<()> {
         let dispatcher = &context.dispatcher;
+        let now = dispatcher.tick();
         while let Some(frame) = self.frames.next(bytes)? {
             session.expect_frame_by(None);
-            match self.permit.take() {
-                Some(permit) => dispatcher.submit_with(session, frame, permit).await?,
-                None => dispatcher.submit(session, frame).await?,
-            }
+            dispatcher
+                .submit(session, frame, self.permit.take())
+                .await?;
         }
         let needed = self.frames.needed(bytes);
         if !self.frames.is_idle(bytes) && session.frame_deadline().is_none() {
             let allowed = limits::FRAME_TIMEOUT
                 + Duration::from_secs(needed as u64 / limits::FRAME_BYTES_PER_SECOND_MIN);
-            session.expect_frame_by(Some(context.seam.clock().now().plus(allowed)));
+            session.expect_frame_by(Some(now.plus(allowed)));
         }
         if needed > limits::READ_BYTES_MAX && self.permit.is_none() {
             self.permit = Some(dispatcher.budget.take(needed + bytes.len()).await);

@@ -51,6 +51,20 @@ impl Sequencer {
         }
     }
 
+    /// Whether a message with this number may be handled at once, and nothing parked follows
+    /// it; if so it is counted. If not, [`offer`](Self::offer) it.
+    #[inline]
+    pub fn in_turn(&mut self, seq: i32) -> bool {
+        if self.rule == SequenceRule::Ignored {
+            return true;
+        }
+        if seq != self.expected || !self.parked.is_empty() {
+            return false;
+        }
+        self.expected = self.expected.wrapping_add(1);
+        true
+    }
+
     /// Takes a message as it arrives. Returns it at once if it is its turn: handle it, then
     /// ask [`next`](Self::next) until that is `None`. Returns `None` if it is parked.
     ///

@@ -48,7 +48,7 @@ async fn exchange(
     };
     context
         .dispatcher
-        .submit(session, encode(request, jwt))
+        .submit(session, encode(request, jwt), None)
         .await?;
     session.quiet().await;
     session.outbox.close();

@@ -77,7 +77,6 @@ impl Outgoing<'_> {
 /// must follow on the wire. `data` is always there, even empty, since clients need it
 /// (contract 2.9); it comes last, which protobuf leaves free.
 pub fn write_reply(out: &mut Vec<u8>, parts: &Outgoing<'_>) {
-    out.reserve(parts.head_len());
     let command_len = parts.command_len();
     if command_len > 0 {
         out.push(1 << 3 | 2);
