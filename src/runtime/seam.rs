@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::thread::CpuSet;
+
 use crate::dispatch::StallReporter;
 use crate::limits;
 use crate::seam::{Clock, LocalFuture, Seam, Ticks};
@@ -54,6 +56,8 @@ pub struct ShardSeam {
     clock: Arc<SystemClock>,
     stalls: Option<StallReporter>,
     blocking_jobs: Rc<Cell<usize>>,
+    /// Where the process may run: blocking jobs are not pinned.
+    cores: CpuSet,
     failure: Failure,
 }
 
@@ -62,8 +66,10 @@ pub struct ShardSeam {
 pub type Failure = Rc<RefCell<Option<String>>>;
 
 impl ShardSeam {
-    pub fn new(clock: Arc<SystemClock>, stalls: Option<StallReporter>) -> Rc<Self> {
+    /// `cores`: what the process may run on, read before any thread was pinned.
+    pub fn new(clock: Arc<SystemClock>, stalls: Option<StallReporter>, cores: CpuSet) -> Rc<Self> {
         Rc::new(Self {
+            cores,
             clock,
             stalls,
             blocking_jobs: Rc::default(),
@@ -113,6 +119,13 @@ impl Seam for ShardSeam {
 
     fn blocking(&self, job: Box<dyn FnOnce() + Send>) -> LocalFuture<()> {
         let running = self.blocking_jobs.clone();
+        let cores = self.cores;
+        let job = move || {
+            // Threads inherit the pin of the shard that starts them; a password hash there would
+            // hold up every client of the shard.
+            rustix::thread::sched_setaffinity(None, &cores).ok();
+            job();
+        };
         Box::pin(async move {
             while running.get() >= limits::BLOCKING_JOBS_MAX {
                 compio::time::sleep(Duration::from_millis(5)).await;

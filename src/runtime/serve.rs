@@ -3,8 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::thread::CpuSet;
 
 use crate::auth::bootstrap;
 use crate::auth::password::Cost;
@@ -24,6 +27,9 @@ use super::seam::{ShardSeam, SystemClock, panic_text};
 use super::shard::{self, Plan};
 use super::signals;
 use super::status::ServerStatus;
+
+/// How often the main thread looks whether the ledger still runs.
+const LEDGER_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What the main thread waits for.
 pub enum Event {
@@ -127,14 +133,15 @@ impl Base {
         events: &Sender<Event>,
     ) -> Result<(Mesh, Vec<JoinHandle<()>>)> {
         let (mesh, inboxes) = Mesh::new(shards);
-        let cores = available_cores();
+        let cores = allowed_cores();
         let mut listeners = Some(listeners);
         let mut threads = Vec::new();
         for (shard, inbox) in inboxes.into_iter().enumerate() {
             let plan = Plan {
                 shard,
                 // With more shards than cores, pinning would only pile them up.
-                core: (shards <= cores).then(|| nth_core(shard)).flatten(),
+                core: nth_core(&cores, shard).filter(|_| shards <= cores.count() as usize),
+                cores,
                 driver: self.driver,
                 settings: self.settings.clone(),
                 secret: self.secret.clone(),
@@ -183,7 +190,20 @@ fn watch(
     let (mut ready, mut ended, mut draining) = (0, 0, false);
     let mut outcome = Ok(());
     while ended < shards {
-        let Ok(event) = event.recv() else { break };
+        let event = match event.recv_timeout(LEDGER_CHECK_INTERVAL) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                // Writes fail for ever once the ledger is gone: better to stop, and say why.
+                if let Some(reason) = base.store.failure().filter(|_| !draining) {
+                    tracing::error!("the ledger failed, the server stops: {reason}");
+                    outcome = Err(Error::internal(format!("the ledger failed: {reason}")));
+                    drain(mesh, &base.status);
+                    draining = true;
+                }
+                continue;
+            }
+        };
         match event {
             Event::Ready => {
                 ready += 1;
@@ -250,22 +270,20 @@ fn prepare(
     let refused = |error| Error::internal("the I/O driver cannot start").because(error);
     let runtime = shard::runtime(driver, None).map_err(refused)?;
     runtime.block_on(async {
-        let seam: SharedSeam = ShardSeam::new(clock.clone(), None);
+        let seam: SharedSeam = ShardSeam::new(clock.clone(), None, allowed_cores());
         let handle = store.handle(seam.clone());
         bootstrap::prepare(&handle, &*seam, settings, Cost::default()).await
     })
 }
 
-fn available_cores() -> usize {
-    rustix::thread::sched_getaffinity(None)
-        .map_or(1, |set| set.count() as usize)
-        .max(1)
+/// The cores this process may run on.
+fn allowed_cores() -> CpuSet {
+    rustix::thread::sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new())
 }
 
 /// The n-th core this process may run on.
-fn nth_core(index: usize) -> Option<usize> {
-    let set = rustix::thread::sched_getaffinity(None).ok()?;
-    (0..rustix::thread::CpuSet::MAX_CPU)
-        .filter(|core| set.is_set(*core))
+fn nth_core(cores: &CpuSet, index: usize) -> Option<usize> {
+    (0..CpuSet::MAX_CPU)
+        .filter(|core| cores.is_set(*core))
         .nth(index)
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use compio::driver::{DriverType, ProactorBuilder};
 use compio::runtime::{Runtime, RuntimeBuilder};
+use rustix::thread::CpuSet;
 
 use crate::auth::Authority;
 use crate::command::Services;
@@ -42,6 +43,8 @@ use super::sweep;
 pub struct Plan {
     pub shard: usize,
     pub core: Option<usize>,
+    /// What the process may run on.
+    pub cores: CpuSet,
     pub driver: Driver,
     pub settings: Arc<Settings>,
     pub secret: Arc<str>,
@@ -99,7 +102,7 @@ impl Shard {
     async fn start(plan: Plan) -> Result<Self> {
         let gauges = plan.status.gauges[plan.shard].clone();
         let stalls = StallReporter::new(plan.shard, plan.clock.clone(), gauges.clone());
-        let shard_seam = ShardSeam::new(plan.clock.clone(), Some(stalls.clone()));
+        let shard_seam = ShardSeam::new(plan.clock.clone(), Some(stalls.clone()), plan.cores);
         let failure = shard_seam.failure();
         let seam: SharedSeam = shard_seam;
         let store: Rc<dyn crate::store::DocumentStore> = Rc::new(plan.store.handle(seam.clone()));

@@ -8,14 +8,14 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::limits;
 
-use super::super::socket::Socket;
+use super::super::socket::{ReadBuffer, Socket};
 
-type ReadFuture = Pin<Box<dyn Future<Output = (io::Result<usize>, BytesMut)>>>;
+type ReadFuture = Pin<Box<dyn Future<Output = (io::Result<bool>, ReadBuffer)>>>;
 type WriteFuture = Pin<Box<dyn Future<Output = io::Result<()>>>>;
 
 /// Bytes gathered before a write starts without a flush.
@@ -23,7 +23,8 @@ const GATHER_BYTES: usize = 4 * limits::READ_BYTES_MAX;
 
 pub struct H2Socket {
     socket: Socket,
-    read_buffer: BytesMut,
+    /// Follows the connection: an idle one holds little.
+    read_buffer: ReadBuffer,
     reading: Option<ReadFuture>,
     write_buffer: Vec<u8>,
     writing: Option<WriteFuture>,
@@ -31,7 +32,7 @@ pub struct H2Socket {
 
 impl H2Socket {
     /// `first`: bytes read before the protocol was known.
-    pub fn new(socket: Socket, first: BytesMut) -> Self {
+    pub fn new(socket: Socket, first: ReadBuffer) -> Self {
         Self {
             socket,
             read_buffer: first,
@@ -64,23 +65,21 @@ impl AsyncRead for H2Socket {
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.read_buffer.is_empty() {
+        if this.read_buffer.bytes.is_empty() {
             let reading = this.reading.get_or_insert_with(|| {
                 let socket = this.socket.clone();
                 let mut buffer = std::mem::take(&mut this.read_buffer);
-                buffer.reserve(
-                    limits::READ_BYTES_MIN.max(out.remaining().min(limits::READ_BYTES_MAX)),
-                );
-                Box::pin(async move { socket.read(buffer).await })
+                Box::pin(async move { (buffer.fill(&socket, 0).await, buffer) })
             });
             let (result, buffer) = ready!(reading.as_mut().poll(context));
             this.reading = None;
             this.read_buffer = buffer;
             result?;
         }
-        let count = this.read_buffer.len().min(out.remaining());
-        out.put_slice(&this.read_buffer[..count]);
-        this.read_buffer.advance(count);
+        let bytes = &mut this.read_buffer.bytes;
+        let count = bytes.len().min(out.remaining());
+        out.put_slice(&bytes[..count]);
+        bytes.advance(count);
         Poll::Ready(Ok(()))
     }
 }

@@ -38,7 +38,7 @@ pub async fn serve(
         .initial_connection_window_size(limits::H2_CONNECTION_WINDOW_BYTES)
         .max_concurrent_streams(limits::H2_STREAMS_MAX)
         .max_header_list_size(limits::HTTP_HEAD_BYTES_MAX as u32)
-        .handshake::<_, Bytes>(H2Socket::new(socket.clone(), buffer.bytes));
+        .handshake::<_, Bytes>(H2Socket::new(socket.clone(), buffer));
     let handshake = pin!(handshake);
     let mut connection =
         match select(handshake, context.seam.sleep(limits::HTTP_REQUEST_TIMEOUT)).await {
