@@ -50,6 +50,10 @@ pub const FRAME_BYTES_PER_SECOND_MIN: u64 = 64 * 1024;
 
 // --- shard --------------------------------------------------------------
 
+/// Bytes of a large frame that a permit is taken for at a time, as they arrive.
+pub const PERMIT_STEP_BYTES: usize = 1024 * 1024;
+/// Time a closed connection's client has to read the last replies and close its side.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// Shards of one process.
 pub const SHARDS_MAX: usize = 64;
 /// Messages waiting in one priority lane of a shard's inbox.
@@ -58,6 +62,8 @@ pub const INBOX_LANE_MESSAGES_MAX: usize = 4096;
 pub const PRIORITY_LANES: usize = 4;
 /// Requests a shard runs in one turn of its loop before it looks at the ring again.
 pub const TURN_REQUESTS_MAX: usize = 1024;
+/// Time after which a turn starts no further request.
+pub const TURN_TIME_MAX: Duration = Duration::from_millis(4);
 /// Time one poll of a task may hold the core before it is reported as a stall.
 pub const TASK_BUDGET: Duration = Duration::from_millis(10);
 /// Time for requests in flight at shutdown.
@@ -75,6 +81,10 @@ pub const HTTP_HEADERS_MAX: usize = 100;
 pub const HTTP_BODY_BYTES_MAX: usize = 160 * 1024 * 1024;
 /// Time an HTTP/1.1 request may take to arrive once its first byte is there.
 pub const HTTP_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time a kept-alive HTTP/1.1 connection may stay without a request.
+pub const HTTP_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// Time a client may take to read one HTTP/1.1 response.
+pub const HTTP_RESPONSE_TIMEOUT: Duration = Duration::from_secs(600);
 /// HTTP/2 streams open on one connection.
 pub const H2_STREAMS_MAX: u32 = 1024;
 /// HTTP/2 receive window of one stream, bytes.

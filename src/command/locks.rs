@@ -3,11 +3,13 @@
 //! its shards, of a fixed number of locks; keys that share one wait needlessly, and
 //! several keys are taken in one order, so nobody waits in a circle.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::hash::{BuildHasher, Hash};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use crate::limits;
 
@@ -26,12 +28,14 @@ pub struct KeyLocks {
 pub struct LockTable {
     locks: Vec<Mutex<Lock>>,
     hasher: std::collections::hash_map::RandomState,
+    tickets: AtomicU64,
 }
 
 #[derive(Default)]
 struct Lock {
     held: bool,
-    waiting: VecDeque<Waker>,
+    /// By ticket.
+    waiting: VecDeque<(u64, Waker)>,
 }
 
 /// Locks held until dropped.
@@ -46,6 +50,7 @@ impl Default for LockTable {
         Self {
             locks,
             hasher: std::collections::hash_map::RandomState::new(),
+            tickets: AtomicU64::new(0),
         }
     }
 }
@@ -62,18 +67,29 @@ impl LockTable {
             indexes: Vec::with_capacity(wanted.len()),
         };
         for index in wanted {
-            poll_fn(|context| {
-                let mut lock = self.at(index);
-                if !std::mem::replace(&mut lock.held, true) {
-                    return Poll::Ready(());
-                }
-                lock.waiting.push_back(context.waker().clone());
-                Poll::Pending
-            })
-            .await;
+            let turn = Turn {
+                table: self,
+                index,
+                ticket: self.tickets.fetch_add(1, Ordering::Relaxed),
+                is_done: Cell::new(false),
+            };
+            poll_fn(|context| turn.poll(context)).await;
             held.indexes.push(index);
         }
         held
+    }
+
+    /// Frees a lock and wakes the one who waits longest: waking all would make a crowd of
+    /// a thousand compete for each release, and block the shard that wakes them.
+    fn release(&self, index: usize) {
+        let next = {
+            let mut lock = self.at(index);
+            lock.held = false;
+            lock.waiting.pop_front()
+        };
+        if let Some((_, waker)) = next {
+            waker.wake();
+        }
     }
 
     fn at(&self, index: usize) -> MutexGuard<'_, Lock> {
@@ -87,13 +103,54 @@ impl LockTable {
 impl Drop for Held {
     fn drop(&mut self) {
         for index in &self.indexes {
-            let waiting = {
-                let mut lock = self.table.at(*index);
-                lock.held = false;
-                std::mem::take(&mut lock.waiting)
-            };
-            // All wake: a waiter that was dropped meanwhile would swallow the only wake-up.
-            waiting.into_iter().for_each(Waker::wake);
+            self.table.release(*index);
+        }
+    }
+}
+
+/// One who waits for a lock. Dropped before its turn it leaves the queue; dropped after it
+/// was woken it wakes the next, so that no wake-up is lost.
+struct Turn<'a> {
+    table: &'a LockTable,
+    index: usize,
+    ticket: u64,
+    is_done: Cell<bool>,
+}
+
+impl Turn<'_> {
+    fn poll(&self, context: &Context<'_>) -> Poll<()> {
+        let mut lock = self.table.at(self.index);
+        lock.waiting.retain(|(ticket, _)| *ticket != self.ticket);
+        if !std::mem::replace(&mut lock.held, true) {
+            self.is_done.set(true);
+            return Poll::Ready(());
+        }
+        // By ticket, not by arrival: who was woken and overtaken keeps its place.
+        let place = lock
+            .waiting
+            .partition_point(|(ticket, _)| *ticket < self.ticket);
+        lock.waiting
+            .insert(place, (self.ticket, context.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if self.is_done.get() {
+            return;
+        }
+        let next = {
+            let mut lock = self.table.at(self.index);
+            let waited = lock.waiting.len();
+            lock.waiting.retain(|(ticket, _)| *ticket != self.ticket);
+            let was_woken = lock.waiting.len() == waited;
+            (was_woken && !lock.held)
+                .then(|| lock.waiting.pop_front())
+                .flatten()
+        };
+        if let Some((_, waker)) = next {
+            waker.wake();
         }
     }
 }

@@ -42,6 +42,7 @@ pub struct Dispatcher {
     /// The time, read once per turn and after every request that took a while: a clock
     /// read costs a tenth of a small request.
     now: Cell<Ticks>,
+    turn_started: Cell<Ticks>,
 }
 
 /// A request on its way: everything it needs to run later.
@@ -68,6 +69,7 @@ impl Dispatcher {
             turn_left: Cell::new(limits::TURN_REQUESTS_MAX),
             draining: Cell::new(false),
             now: Cell::new(now),
+            turn_started: Cell::new(now),
         })
     }
 
@@ -111,14 +113,22 @@ impl Dispatcher {
             return Ok(());
         }
         // What comes early is parked, and what follows it is taken up: the rare way.
+        let permit = match permit {
+            Some(permit) => permit,
+            None => self.budget.take(frame.len()).await,
+        };
         let mut ready = session
             .sequencer
             .borrow_mut()
             .offer(head.seq, frame.clone())?;
+        session.park(permit);
         while let Some(frame) = ready {
             let head = Head::scan(&frame)?;
             self.accept_later(session, &frame, &head, None).await;
             ready = session.sequencer.borrow_mut().next();
+        }
+        if session.sequencer.borrow().parked().0 == 0 {
+            session.unpark();
         }
         Ok(())
     }
@@ -142,7 +152,7 @@ impl Dispatcher {
         if !session.may_begin() || session.outbox.over_since().is_some() {
             return false;
         }
-        let inline = self.turn_left.get() > 0 && self.queue.is_empty();
+        let inline = self.turn_left.get() > 0 && self.queue.is_empty() && self.turn_is_young();
         if inline {
             self.turn_left.set(self.turn_left.get() - 1);
             if let Some(command) = command
@@ -216,9 +226,9 @@ impl Dispatcher {
     /// A new turn of the shard's loop: runs what waits, by weight, within the turn's budget.
     /// Returns whether requests still wait.
     pub fn turn(self: &Rc<Self>) -> bool {
-        self.tick();
+        self.turn_started.set(self.tick());
         let mut left = limits::TURN_REQUESTS_MAX;
-        while left > 0 {
+        while left > 0 && self.turn_is_young() {
             let Some(job) = self.queue.pop() else { break };
             let frame = job.frame.clone();
             match Head::scan(&frame) {
@@ -231,6 +241,11 @@ impl Dispatcher {
         // Some of each turn is kept for fresh arrivals, or a full queue would never let a read run inline.
         self.turn_left.set(left.max(limits::TURN_REQUESTS_MAX / 8));
         !self.queue.is_empty()
+    }
+
+    /// A turn ends by time too: requests that take milliseconds must not keep the ring waiting.
+    fn turn_is_young(&self) -> bool {
+        self.now.get().since(self.turn_started.get()) < limits::TURN_TIME_MAX
     }
 
     /// From now on no request starts; those that run or wait are finished.

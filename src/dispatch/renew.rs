@@ -6,7 +6,7 @@ use std::rc::Rc;
 use prost::Message;
 
 use crate::command;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::session::{CloseReason, Login, Session};
 use crate::wire::proto::RefreshToken;
 
@@ -23,7 +23,10 @@ impl Dispatcher {
         let renewing = async move {
             if let Err(error) = dispatcher.try_renew(&session, &login).await {
                 tracing::info!(session = session.id, "the token cannot be renewed: {error}");
-                session.close(CloseReason::TokenExpired);
+                // The user is gone or disabled; anything else is tried again by the next sweep.
+                if error.code == Code::Unauthenticated {
+                    session.close(CloseReason::TokenExpired);
+                }
             }
             session.renewing(false);
         };
@@ -35,6 +38,11 @@ impl Dispatcher {
     async fn try_renew(&self, session: &Session, login: &Login) -> Result<()> {
         let authority = &self.services.authority;
         let identity = authority.user_now(&login.identity.id).await?;
+        let is_same = |token: std::rc::Rc<str>| Rc::ptr_eq(&token, &login.token);
+        if !session.token().is_some_and(is_same) {
+            // The client signed in anew meanwhile: that login stays.
+            return Ok(());
+        }
         let issued = authority.issue(&identity.id, authority.lifetime(false))?;
         let message = RefreshToken {
             username: identity.username.clone(),

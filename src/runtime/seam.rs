@@ -2,7 +2,7 @@
 //! and tasks.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -16,6 +16,7 @@ use rustix::thread::CpuSet;
 use crate::dispatch::StallReporter;
 use crate::limits;
 use crate::seam::{Clock, LocalFuture, Seam, Ticks};
+use crate::session::budget::Budget;
 
 /// The system's clock and randomness.
 pub struct SystemClock {
@@ -55,7 +56,7 @@ impl Clock for SystemClock {
 pub struct ShardSeam {
     clock: Arc<SystemClock>,
     stalls: Option<StallReporter>,
-    blocking_jobs: Rc<Cell<usize>>,
+    blocking_jobs: Rc<Budget>,
     /// Where the process may run: blocking jobs are not pinned.
     cores: CpuSet,
     failure: Failure,
@@ -72,7 +73,7 @@ impl ShardSeam {
             cores,
             clock,
             stalls,
-            blocking_jobs: Rc::default(),
+            blocking_jobs: Budget::new(limits::BLOCKING_JOBS_MAX),
             failure: Rc::default(),
         })
     }
@@ -124,16 +125,12 @@ impl Seam for ShardSeam {
             // Threads inherit the pin of the shard that starts them; a password hash there would
             // hold up every client of the shard.
             rustix::thread::sched_setaffinity(None, &cores).ok();
-            job();
+            // A panic must not take the thread along, or whoever waits would wait for ever.
+            drop(catch_unwind(AssertUnwindSafe(job)));
         };
         Box::pin(async move {
-            while running.get() >= limits::BLOCKING_JOBS_MAX {
-                compio::time::sleep(Duration::from_millis(5)).await;
-            }
-            running.set(running.get() + 1);
-            let finished = compio::runtime::spawn_blocking(job).await;
-            running.set(running.get() - 1);
-            if finished.is_err() {
+            let _turn = running.take(1).await;
+            if compio::runtime::spawn_blocking(job).await.is_err() {
                 tracing::error!("a blocking job panicked");
             }
         })

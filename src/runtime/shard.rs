@@ -72,7 +72,8 @@ pub fn runtime(driver: Driver, core: Option<usize>) -> std::io::Result<Runtime> 
     let mut builder = RuntimeBuilder::new();
     builder
         .with_proactor(proactor)
-        .event_interval(limits::TURN_REQUESTS_MAX);
+        .event_interval(limits::TURN_REQUESTS_MAX)
+        .sync_queue_size(limits::INBOX_LANE_MESSAGES_MAX);
     if let Some(core) = core {
         builder.thread_affinity(HashSet::from([core]));
     }
@@ -131,6 +132,7 @@ impl Shard {
             heartbeat_timeout: plan.settings.client_heartbeat_timeout,
             signin_timeout: plan.settings.client_signin_timeout,
             slow_consumer_timeout: plan.settings.slow_consumer_timeout,
+            renew_before: Duration::from_secs(60).min(plan.settings.shorttoken_expires_in / 2),
         };
         seam.spawn(
             "session sweep",
@@ -259,10 +261,11 @@ async fn drain(doors: &DoorContext) {
     while !dispatcher.is_idle() && clock.now() < deadline {
         doors.seam.sleep(Duration::from_millis(2)).await;
     }
-    for session in dispatcher.registry.snapshot() {
-        session.close(CloseReason::Drain);
-    }
     while !dispatcher.registry.is_empty() && clock.now() < deadline {
+        // Also those that opened meanwhile.
+        for session in dispatcher.registry.snapshot() {
+            session.close(CloseReason::Drain);
+        }
         doors.seam.sleep(Duration::from_millis(2)).await;
     }
     let left = dispatcher.registry.len();

@@ -20,6 +20,8 @@ pub struct Timers {
     pub signin_timeout: Duration,
     /// `slow_consumer_timeout`: replies unread, or a write without progress.
     pub slow_consumer_timeout: Duration,
+    /// How long before its end a token is renewed: a minute (contract 2.8), or half its life.
+    pub renew_before: Duration,
 }
 
 /// What is due for a session.
@@ -31,9 +33,6 @@ pub enum Due {
     Renew,
     Close(CloseReason),
 }
-
-/// Seconds before its end at which a token is renewed (contract 2.8).
-const RENEW_BEFORE: Duration = Duration::from_secs(60);
 
 pub fn due(session: &Session, timers: &Timers, now: Ticks, unix_ms: i64) -> Due {
     let past = |since: Ticks, limit: Duration| now.since(since) >= limit;
@@ -67,14 +66,17 @@ pub fn due(session: &Session, timers: &Timers, now: Ticks, unix_ms: i64) -> Due 
     {
         return Due::Close(CloseReason::SigninTimeout);
     }
+    // A frame that is arriving has a deadline of its own: a slow upload is not silence.
     if session.pings()
+        && session.frame_deadline().is_none()
         && session.in_flight() == 0
         && past(session.last_message(), timers.heartbeat_timeout)
     {
         return Due::Close(CloseReason::HeartbeatTimeout);
     }
-    if login.is_some_and(|login| login.expires_unix_ms - unix_ms < RENEW_BEFORE.as_millis() as i64)
-    {
+    if login.is_some_and(|login| {
+        login.expires_unix_ms - unix_ms < timers.renew_before.as_millis() as i64
+    }) {
         return Due::Renew;
     }
     if session.pings() && past(session.last_ping(), timers.ping_interval) {
@@ -92,6 +94,7 @@ mod tests {
         heartbeat_timeout: Duration::from_secs(60),
         signin_timeout: Duration::from_secs(120),
         slow_consumer_timeout: Duration::from_secs(30),
+        renew_before: Duration::from_secs(60),
     };
 
     fn at(seconds: u64) -> Ticks {

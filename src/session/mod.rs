@@ -15,6 +15,7 @@ use bytes::Bytes;
 
 use crate::auth::Identity;
 use crate::seam::Ticks;
+use crate::session::budget::Permit;
 use crate::wire::envelope::{Outgoing, write_reply};
 use crate::wire::frame::Framing;
 use crate::wire::sequence::{SequenceCounter, SequenceRule, Sequencer};
@@ -115,6 +116,14 @@ pub struct Session {
     is_cut: Cell<bool>,
     end_waiter: RefCell<Option<Waker>>,
     cut_waiter: RefCell<Option<Waker>>,
+    /// The writer has written its last byte.
+    is_written: Cell<bool>,
+    written_waiter: RefCell<Option<Waker>>,
+    /// The reader has nothing more to read.
+    is_read: Cell<bool>,
+    read_waiter: RefCell<Option<Waker>>,
+    /// For the frames that the sequencer parks.
+    parked: RefCell<Vec<Permit>>,
 }
 
 impl Session {
@@ -146,6 +155,11 @@ impl Session {
             is_cut: Cell::new(false),
             end_waiter: RefCell::default(),
             cut_waiter: RefCell::default(),
+            is_written: Cell::new(false),
+            written_waiter: RefCell::default(),
+            is_read: Cell::new(false),
+            read_waiter: RefCell::default(),
+            parked: RefCell::default(),
         })
     }
 
@@ -320,7 +334,8 @@ impl Session {
         }
         self.close_reason.set(Some(reason));
         if self.door == Door::WebSocket {
-            self.outbox.push_raw(Bytes::from(websocket_close(reason)));
+            self.outbox
+                .push_raw(self.last_message.get(), &websocket_close(reason));
         }
         if matches!(
             reason,
@@ -384,6 +399,38 @@ impl Session {
         .await
     }
 
+    /// The writer tells that it has ended.
+    pub fn set_written(&self) {
+        self.is_written.set(true);
+        wake(&self.written_waiter);
+    }
+
+    /// Resolves when the last reply has been written, or the connection was cut.
+    pub async fn written(&self) {
+        until(&self.is_written, &self.written_waiter).await
+    }
+
+    /// The reader tells that it has ended.
+    pub fn set_read(&self) {
+        self.is_read.set(true);
+        wake(&self.read_waiter);
+    }
+
+    /// Resolves when the client has nothing more to say.
+    pub async fn read(&self) {
+        until(&self.is_read, &self.read_waiter).await
+    }
+
+    /// Keeps the permit of a frame that the sequencer parked.
+    pub fn park(&self, permit: Permit) {
+        self.parked.borrow_mut().push(permit);
+    }
+
+    /// Gives the permits of parked frames back.
+    pub fn unpark(&self) {
+        self.parked.borrow_mut().clear();
+    }
+
     /// A frame has begun to arrive and must be complete by `deadline`; `None`: it is.
     pub fn expect_frame_by(&self, deadline: Option<Ticks>) {
         self.frame_deadline.set(deadline);
@@ -408,6 +455,17 @@ fn websocket_close(reason: CloseReason) -> Vec<u8> {
     frame.extend_from_slice(&code.to_be_bytes());
     frame.extend_from_slice(label.as_bytes());
     frame
+}
+
+async fn until(flag: &Cell<bool>, waiter: &RefCell<Option<Waker>>) {
+    poll_fn(|cx| {
+        if flag.get() {
+            return Poll::Ready(());
+        }
+        *waiter.borrow_mut() = Some(cx.waker().clone());
+        Poll::Pending
+    })
+    .await
 }
 
 fn wake(waiter: &RefCell<Option<Waker>>) {

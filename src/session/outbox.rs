@@ -73,7 +73,20 @@ impl Outbox {
         let mut queue = self.queue.borrow_mut();
         let queued = queue.append(self.framing, head_bytes, head, body);
         drop(queue);
-        let bytes = self.bytes.get() + queued;
+        self.queued(now, queued);
+    }
+
+    /// Queues bytes of the door's own protocol as they are: a WebSocket pong or close.
+    pub fn push_raw(&self, now: Ticks, bytes: &[u8]) {
+        if self.closed.get() {
+            return;
+        }
+        self.queue.borrow_mut().tail.extend_from_slice(bytes);
+        self.queued(now, bytes.len());
+    }
+
+    fn queued(&self, now: Ticks, count: usize) {
+        let bytes = self.bytes.get() + count;
         self.bytes.set(bytes);
         if self.waiting_since.get().is_none() {
             self.waiting_since.set(Some(now));
@@ -82,15 +95,6 @@ impl Outbox {
             self.over_since.set(Some(now));
         }
         self.wake_writer();
-    }
-
-    /// Queues bytes of the door's own protocol as they are: a WebSocket pong or close.
-    pub fn push_raw(&self, bytes: Bytes) {
-        if !self.closed.get() {
-            self.bytes.set(self.bytes.get() + bytes.len());
-            self.queue.borrow_mut().tail.extend_from_slice(&bytes);
-            self.wake_writer();
-        }
     }
 
     /// The next batch to write, or `None` once the outbox is closed and drained.
@@ -115,6 +119,10 @@ impl Outbox {
         let left = self.bytes.get().saturating_sub(bytes);
         self.bytes.set(left);
         self.waiting_since.set((left > 0).then_some(now));
+        if self.over_since.get().is_some() {
+            // A slow reader that does read is slowed down, not closed.
+            self.over_since.set(Some(now));
+        }
         if left <= limits::OUTBOX_BYTES_MAX / 2 {
             self.over_since.set(None);
             for waker in self.readers.borrow_mut().drain(..) {

@@ -1,7 +1,11 @@
 //! Length-prefixed envelopes over TCP and pipes.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
+
+use bytes::BytesMut;
+use futures_util::future::{Either, select};
 
 use crate::error::{Code, Error, Result};
 use crate::limits;
@@ -26,16 +30,27 @@ pub async fn serve(
     let writing = writer::run(session.clone(), socket.clone(), context.seam.clone());
     context.seam.spawn("session writer", Box::pin(writing));
     let reason = read(context, &session, &socket, buffer).await;
-    end(context, &session, reason).await;
+    end(context, &session, Some(&socket), reason).await;
 }
 
-/// Finishes what runs, says why, and forgets the session.
-pub async fn end(context: &DoorContext, session: &Rc<Session>, reason: CloseReason) {
+/// Finishes what runs, lets the last replies leave, says why, and forgets the session.
+/// Until then the sweep sees it and cuts it if its client does not read.
+pub async fn end(
+    context: &DoorContext,
+    session: &Rc<Session>,
+    socket: Option<&Socket>,
+    reason: CloseReason,
+) {
     if reason == CloseReason::Network {
         session.close(reason);
     }
     session.quiet().await;
     session.close(reason);
+    if let Some(socket) = socket {
+        socket.discard().await;
+    }
+    session.set_read();
+    session.written().await;
     let reason = session.close_reason().unwrap_or(reason);
     tracing::info!(
         session = session.id,
@@ -50,8 +65,10 @@ pub async fn end(context: &DoorContext, session: &Rc<Session>, reason: CloseReas
 /// Cuts frames from what comes and hands them in.
 pub struct Inbound {
     pub frames: FrameDecoder,
-    /// Permit for the frame that is arriving, taken before it is buffered.
+    /// Permit for the part of a large frame that is here.
     permit: Option<Permit>,
+    /// Bytes the frame wanted when its deadline was set.
+    expected: usize,
 }
 
 impl Inbound {
@@ -64,6 +81,7 @@ impl Inbound {
         Self {
             frames,
             permit: None,
+            expected: 0,
         }
     }
 
@@ -72,26 +90,45 @@ impl Inbound {
         &mut self,
         context: &DoorContext,
         session: &Rc<Session>,
-        bytes: &mut bytes::BytesMut,
+        bytes: &mut BytesMut,
     ) -> Result<()> {
         let dispatcher = &context.dispatcher;
-        let now = dispatcher.tick();
+        dispatcher.tick();
         while let Some(frame) = self.frames.next(bytes)? {
             session.expect_frame_by(None);
+            self.expected = 0;
             dispatcher
                 .submit(session, frame, self.permit.take())
                 .await?;
         }
-        let needed = self.frames.needed(bytes);
-        if !self.frames.is_idle(bytes) && session.frame_deadline().is_none() {
-            let allowed = limits::FRAME_TIMEOUT
-                + Duration::from_secs(needed as u64 / limits::FRAME_BYTES_PER_SECOND_MIN);
-            session.expect_frame_by(Some(now.plus(allowed)));
-        }
-        if needed > limits::READ_BYTES_MAX && self.permit.is_none() {
-            self.permit = Some(dispatcher.budget.take(needed + bytes.len()).await);
+        if !self.frames.is_idle(bytes) {
+            self.expect(context, session, bytes).await;
         }
         Ok(())
+    }
+
+    /// A frame is arriving: says by when, and takes memory for it step by step as it comes,
+    /// so that announcing much reserves nothing.
+    async fn expect(&mut self, context: &DoorContext, session: &Rc<Session>, bytes: &BytesMut) {
+        let budget = &context.dispatcher.budget;
+        let needed = self.frames.needed(bytes);
+        if session.frame_deadline().is_none() || needed > self.expected {
+            self.expected = needed;
+            let seconds = needed as u64 / limits::FRAME_BYTES_PER_SECOND_MIN;
+            let allowed = limits::FRAME_TIMEOUT + Duration::from_secs(seconds);
+            session.expect_frame_by(Some(context.dispatcher.tick().plus(allowed)));
+        }
+        let held = self.permit.as_ref().map_or(0, Permit::bytes);
+        if needed <= limits::READ_BYTES_MAX || bytes.len() < held {
+            return;
+        }
+        let taking = pin!(budget.take(limits::PERMIT_STEP_BYTES));
+        if let Either::Left((step, _)) = select(taking, pin!(session.closed())).await {
+            match &mut self.permit {
+                Some(permit) => permit.join(step),
+                None => self.permit = Some(step),
+            }
+        }
     }
 }
 

@@ -81,11 +81,14 @@ impl Listener {
                 let listener = compio::net::TcpListener::from_std(listener)?;
                 loop {
                     match listener.accept().await {
-                        Ok((stream, peer)) => deal(Accepted {
-                            fd: detach(&stream)?,
-                            unix: false,
-                            remote: peer.ip().to_canonical().to_string(),
-                        }),
+                        Ok((stream, peer)) => match detach(&stream) {
+                            Ok(fd) => deal(Accepted {
+                                fd,
+                                unix: false,
+                                remote: peer.ip().to_canonical().to_string(),
+                            }),
+                            Err(error) => pause(&error).await,
+                        },
                         Err(error) => pause(&error).await,
                     }
                 }
@@ -94,11 +97,14 @@ impl Listener {
                 let listener = compio::net::UnixListener::from_std(listener)?;
                 loop {
                     match listener.accept().await {
-                        Ok((stream, _)) => deal(Accepted {
-                            fd: detach(&stream)?,
-                            unix: true,
-                            remote: "local".into(),
-                        }),
+                        Ok((stream, _)) => match detach(&stream) {
+                            Ok(fd) => deal(Accepted {
+                                fd,
+                                unix: true,
+                                remote: "local".into(),
+                            }),
+                            Err(error) => pause(&error).await,
+                        },
                         Err(error) => pause(&error).await,
                     }
                 }

@@ -4,6 +4,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use compio::buf::{BufResult, IntoInner, IoBufMut};
@@ -30,6 +31,12 @@ impl Socket {
             let stream = std::net::TcpStream::from(fd);
             // Replies are already batched by the outbox: Nagle would only delay the last of them.
             stream.set_nodelay(true)?;
+            // A peer that vanished without a word is noticed in two minutes, pings or not.
+            let keepalive = socket2::TcpKeepalive::new()
+                .with_time(Duration::from_secs(60))
+                .with_interval(Duration::from_secs(15))
+                .with_retries(4);
+            socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
             Stream::Tcp(TcpStream::from_std(stream)?)
         };
         Ok(Self(Rc::new(stream)))
@@ -81,6 +88,32 @@ impl Socket {
             Stream::Unix(stream) => (&mut &*stream).write(segment).await,
         };
         (result.and_then(written), segment)
+    }
+
+    /// Ends our direction: the peer reads all that was written, then the end.
+    pub fn finish(&self) {
+        // The peer may have gone first; there is nothing left to end then.
+        let _ = match &*self.0 {
+            Stream::Tcp(stream) => {
+                rustix::net::shutdown(stream.as_fd(), rustix::net::Shutdown::Write)
+            }
+            Stream::Unix(stream) => {
+                rustix::net::shutdown(stream.as_fd(), rustix::net::Shutdown::Write)
+            }
+        };
+    }
+
+    /// Reads and forgets until the peer ends its side or the connection is cut.
+    pub async fn discard(&self) {
+        let mut buffer = BytesMut::with_capacity(limits::READ_BYTES_MIN);
+        loop {
+            let (result, returned) = self.read(buffer).await;
+            if !result.is_ok_and(|count| count > 0) {
+                return;
+            }
+            buffer = returned;
+            buffer.clear();
+        }
     }
 
     /// Ends both directions at once: reads and writes in flight return.

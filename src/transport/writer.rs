@@ -1,15 +1,18 @@
 //! Writes a session's outbox to its socket: one vectored write per batch.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::{Buf, Bytes};
+use futures_util::future::select;
 
+use crate::limits;
 use crate::seam::SharedSeam;
 use crate::session::{CloseReason, Session};
 
 use super::socket::Socket;
 
-/// Runs until the outbox is closed and drained, then ends the connection.
+/// Runs until the outbox is closed and drained, then ends the connection gently.
 pub async fn run(session: Rc<Session>, socket: Socket, seam: SharedSeam) {
     while let Some(batch) = session.outbox.next_batch().await {
         if write(&session, &socket, &seam, batch).await.is_err() {
@@ -17,7 +20,13 @@ pub async fn run(session: Rc<Session>, socket: Socket, seam: SharedSeam) {
             break;
         }
     }
+    // A close with unread input would make the kernel throw the last replies away: end our
+    // side, let the reader discard what still comes, and cut when the client does not end its.
+    socket.finish();
+    let read = pin!(session.read());
+    select(read, seam.sleep(limits::LINGER_TIMEOUT)).await;
     socket.cut();
+    session.set_written();
 }
 
 async fn write(

@@ -6,6 +6,11 @@ struct Bench {
     tally: Rc<Tally>,
 }
 
+/// Stands for any door with a plain length prefix.
+const PLAIN: crate::admin::link::Target = crate::admin::link::Target::Tcp {
+    authority: String::new(),
+};
+
 fn bench(in_flight: usize, expect: Expect) -> Bench {
     let tally = Rc::new(Tally::default());
     tally.open(u64::MAX);

@@ -52,28 +52,43 @@ pub async fn serve(
                 return Some(CloseReason::SniffTimeout);
             }
         };
-    if let Some(pings) = connection.ping_pong() {
-        context.seam.spawn(
-            "grpc keepalive",
-            Box::pin(keep_alive(context.clone(), socket.clone(), pings)),
-        );
+    let pings = connection.ping_pong();
+    let accepting = accept_all(context, &mut connection, &remote);
+    // One task: when the connection ends, nothing of it stays behind.
+    match (pings, pin!(accepting)) {
+        (Some(pings), accepting) => match select(accepting, pin!(keep_alive(context, pings))).await
+        {
+            Either::Left((reason, _)) => Some(reason),
+            Either::Right(_) => {
+                socket.cut();
+                Some(CloseReason::HeartbeatTimeout)
+            }
+        },
+        (None, accepting) => Some(accepting.await),
     }
+}
+
+async fn accept_all(
+    context: &Rc<DoorContext>,
+    connection: &mut server::Connection<H2Socket, Bytes>,
+    remote: &str,
+) -> CloseReason {
     while let Some(request) = connection.accept().await {
         match request {
             Ok((request, respond)) => {
-                let serving = route(context.clone(), request, respond, remote.clone());
+                let serving = route(context.clone(), request, respond, remote.to_owned());
                 context.seam.spawn("grpc stream", Box::pin(serving));
             }
             Err(error) => {
                 tracing::debug!(remote, "HTTP/2 connection ended: {error}");
-                return Some(CloseReason::Network);
+                return CloseReason::Network;
             }
         }
         if context.dispatcher.is_draining() {
             connection.graceful_shutdown();
         }
     }
-    Some(CloseReason::ClientClosed)
+    CloseReason::ClientClosed
 }
 
 async fn route(
@@ -111,15 +126,16 @@ fn is_grpc(request: &Request<h2::RecvStream>) -> bool {
         .is_some_and(|value| value.starts_with("application/grpc"))
 }
 
-/// Pings the peer; one that does not answer within an interval is gone.
-async fn keep_alive(context: Rc<DoorContext>, socket: Socket, mut pings: h2::PingPong) {
+/// Pings the peer; resolves when it does not answer within an interval.
+async fn keep_alive(context: &DoorContext, mut pings: h2::PingPong) {
     loop {
         context.seam.sleep(limits::H2_KEEPALIVE_INTERVAL).await;
         let answer = pin!(pings.ping(h2::Ping::opaque()));
         match select(answer, context.seam.sleep(limits::H2_KEEPALIVE_INTERVAL)).await {
             Either::Left((Ok(_), _)) => {}
-            Either::Left((Err(_), _)) => return,
-            Either::Right(_) => return socket.cut(),
+            // The connection has ended: `accept_all` says how.
+            Either::Left((Err(_), _)) => std::future::pending().await,
+            Either::Right(_) => return,
         }
     }
 }

@@ -10,6 +10,7 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderValue, Request, Response};
 
+use crate::limits;
 use crate::session::{CloseReason, Door, Session};
 use crate::wire::frame::FrameDecoder;
 
@@ -32,6 +33,22 @@ pub async fn serve(
     response
         .headers_mut()
         .insert(http::header::CONTENT_TYPE, content_type);
+    if context.dispatcher.is_draining() {
+        respond
+            .send_response(Status::of(CloseReason::Drain).alone(), true)
+            .ok();
+        return;
+    }
+    if context.dispatcher.registry.len() >= limits::SHARD_SESSIONS_MAX {
+        respond
+            .send_response(Status::of(CloseReason::TooManySessions).alone(), true)
+            .ok();
+        return context
+            .dispatcher
+            .registry
+            .gauges
+            .count_close(CloseReason::TooManySessions);
+    }
     let Ok(send) = respond.send_response(response, false) else {
         return context
             .dispatcher
@@ -55,7 +72,7 @@ pub async fn serve(
             }
         },
     };
-    framed::end(context, &session, reason).await;
+    framed::end(context, &session, None, reason).await;
 }
 
 async fn read(context: &DoorContext, session: &Rc<Session>, mut body: RecvStream) -> CloseReason {
@@ -81,6 +98,10 @@ async fn read(context: &DoorContext, session: &Rc<Session>, mut body: RecvStream
         if let Err(error) = inbound.take(context, session, &mut buffer).await {
             return framed::violation(context, session, &error);
         }
+        if buffer.is_empty() {
+            // An empty remainder would keep the whole buffer that a large frame came in.
+            buffer = BytesMut::new();
+        }
         // The window opens again only now: a shard without room carries its pressure to the client.
         if body.flow_control().release_capacity(length).is_err() {
             return CloseReason::Network;
@@ -98,16 +119,19 @@ async fn write(context: Rc<DoorContext>, session: Rc<Session>, mut send: SendStr
             {
                 session.close(CloseReason::Network);
                 session.outbox.abandon();
-                return send.send_reset(Reason::CANCEL);
+                send.send_reset(Reason::CANCEL);
+                return session.set_written();
             }
         }
     }
     let reason = session.close_reason().unwrap_or(CloseReason::Finished);
     if matches!(reason, CloseReason::OutboxFull | CloseReason::WriteDeadline) {
         // The peer's window is shut: trailers would wait behind what it does not read.
-        return send.send_reset(Reason::ENHANCE_YOUR_CALM);
+        send.send_reset(Reason::ENHANCE_YOUR_CALM);
+    } else {
+        send.send_trailers(Status::of(reason).trailers()).ok();
     }
-    send.send_trailers(Status::of(reason).trailers()).ok();
+    session.set_written();
 }
 
 async fn send_all(

@@ -24,6 +24,10 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
+    pub fn has_body(&self) -> bool {
+        self.chunked || self.content_length.is_some_and(|length| length > 0)
+    }
+
     pub fn wants_websocket(&self) -> bool {
         self.method == "GET" && self.upgrade.eq_ignore_ascii_case("websocket")
     }
@@ -64,7 +68,11 @@ fn read(request: &httparse::Request<'_, '_>) -> Result<RequestHead> {
         ..RequestHead::default()
     };
     for header in request.headers.iter() {
-        let value = || String::from_utf8_lossy(header.value).trim().to_owned();
+        let value = || {
+            String::from_utf8_lossy(header.value)
+                .trim_matches([' ', '\t'])
+                .to_owned()
+        };
         match header.name.to_ascii_lowercase().as_str() {
             "content-length" => {
                 head.content_length = Some(content_length(&value(), head.content_length)?)

@@ -1,7 +1,9 @@
 //! HTTP/1.1: pages, health, envelope REST and the WebSocket upgrade.
 
+use std::io;
 use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
@@ -9,6 +11,7 @@ use futures_util::future::{Either, select};
 use crate::error::Error;
 use crate::limits;
 use crate::session::CloseReason;
+use crate::session::budget::Permit;
 
 use super::socket::{ReadBuffer, Socket};
 use super::{DoorContext, Page, websocket};
@@ -29,15 +32,19 @@ pub async fn serve(
     remote: String,
 ) -> Option<CloseReason> {
     loop {
-        let request = match timely(context, &socket, next_request(&socket, &mut buffer)).await {
+        let request = match next_request(context, &socket, &mut buffer).await {
             Ok(Some(request)) => request,
             Ok(None) => return Some(CloseReason::Finished),
             Err(reason) => return Some(reason),
         };
-        let (head, body) = match request {
+        let (head, body, _permit) = match request {
             Ok(request) => request,
             Err(error) => {
-                respond::error(&socket, &error, false).await.ok();
+                let answering = respond::error(&socket, &error, false);
+                timely(context, &socket, limits::HTTP_REQUEST_TIMEOUT, answering)
+                    .await
+                    .ok();
+                linger(context, &socket).await;
                 return Some(CloseReason::ProtocolViolation);
             }
         };
@@ -47,59 +54,107 @@ pub async fn serve(
         }
         let keep = head.keep_alive && !context.dispatcher.is_draining();
         let page = answer(context, &head, body, &remote).await;
-        if respond::page(&socket, &page, keep, head.method == "HEAD")
-            .await
-            .is_err()
+        let answering = respond::page(&socket, page, keep, head.method == "HEAD");
+        if let Err(reason) =
+            timely(context, &socket, limits::HTTP_RESPONSE_TIMEOUT, answering).await
         {
-            return Some(CloseReason::Network);
+            return Some(reason);
         }
         if !keep {
+            linger(context, &socket).await;
             return Some(CloseReason::Finished);
         }
     }
 }
 
-type Request = Result<(RequestHead, Bytes), Error>;
-
-/// Reads one request; `None` at the end of the stream.
-async fn next_request(
-    socket: &Socket,
-    buffer: &mut ReadBuffer,
-) -> Result<Option<Request>, CloseReason> {
-    let head = loop {
-        match head::parse(&mut buffer.bytes) {
-            Ok(Some(head)) => break head,
-            Ok(None) => {}
-            Err(error) => return Ok(Some(Err(error))),
-        }
-        match buffer.fill(socket, 0).await {
-            Ok(true) => {}
-            Ok(false) => return Ok(None),
-            Err(_) => return Err(CloseReason::Network),
-        }
-    };
-    if head.expects_continue && respond::go_on(socket).await.is_err() {
-        return Err(CloseReason::Network);
-    }
-    match body::read(socket, buffer, &head).await {
-        Ok(body) => Ok(Some(body.map(|body| (head, body)))),
-        Err(_) => Err(CloseReason::Network),
+/// Lets the client read the last answer although it may still be sending.
+async fn linger(context: &DoorContext, socket: &Socket) {
+    socket.finish();
+    let discarding = pin!(socket.discard());
+    let waited = select(discarding, context.seam.sleep(limits::LINGER_TIMEOUT)).await;
+    if let Either::Right(((), discarding)) = waited {
+        socket.cut();
+        discarding.await;
     }
 }
 
-/// A request that trickles in, or a connection kept alive without requests, is given up.
+/// A request with the permit for its body.
+type Request = Result<(RequestHead, Bytes, Option<Permit>), Error>;
+
+/// Reads one request; `None` at the end of the stream. A connection kept alive without
+/// requests is given up, and so is a request that trickles in.
+async fn next_request(
+    context: &DoorContext,
+    socket: &Socket,
+    buffer: &mut ReadBuffer,
+) -> Result<Option<Request>, CloseReason> {
+    if buffer.bytes.is_empty() {
+        let first = buffer.fill(socket, 0);
+        if !timely(context, socket, limits::HTTP_IDLE_TIMEOUT, first).await? {
+            return Ok(None);
+        }
+    }
+    let head = match timely(
+        context,
+        socket,
+        limits::HTTP_REQUEST_TIMEOUT,
+        read_head(socket, buffer),
+    )
+    .await?
+    {
+        None => return Ok(None),
+        Some(Err(error)) => return Ok(Some(Err(error))),
+        Some(Ok(head)) => head,
+    };
+    if !head.has_body() {
+        return Ok(Some(Ok((head, Bytes::new(), None))));
+    }
+    if (head.method.as_str(), head.path.as_str()) != ("POST", "/api/v2") {
+        // Nothing here takes a body: it is not even read.
+        let page = respond::refusal(&head);
+        return Ok(Some(Err(page)));
+    }
+    if head.expects_continue {
+        let going_on = respond::go_on(socket);
+        timely(context, socket, limits::HTTP_REQUEST_TIMEOUT, going_on).await?;
+    }
+    let length = head.content_length.unwrap_or(limits::HTTP_BODY_BYTES_MAX) as u64;
+    let allowed = limits::HTTP_REQUEST_TIMEOUT
+        + Duration::from_secs(length / limits::FRAME_BYTES_PER_SECOND_MIN);
+    let reading = body::read(&context.dispatcher.budget, socket, buffer, &head);
+    let body = timely(context, socket, allowed, reading).await?;
+    Ok(Some(body.map(|(body, permit)| (head, body, Some(permit)))))
+}
+
+async fn read_head(
+    socket: &Socket,
+    buffer: &mut ReadBuffer,
+) -> io::Result<Option<Result<RequestHead, Error>>> {
+    loop {
+        match head::parse(&mut buffer.bytes) {
+            Ok(Some(head)) => return Ok(Some(Ok(head))),
+            Ok(None) => {}
+            Err(error) => return Ok(Some(Err(error))),
+        }
+        if !buffer.fill(socket, 0).await? {
+            return Ok(None);
+        }
+    }
+}
+
 async fn timely<T>(
     context: &DoorContext,
     socket: &Socket,
-    request: impl Future<Output = Result<T, CloseReason>>,
+    limit: Duration,
+    work: impl Future<Output = io::Result<T>>,
 ) -> Result<T, CloseReason> {
-    let request = pin!(request);
-    match select(request, context.seam.sleep(limits::HTTP_REQUEST_TIMEOUT)).await {
-        Either::Left((result, _)) => result,
-        Either::Right(((), request)) => {
+    let work = pin!(work);
+    match select(work, context.seam.sleep(limit)).await {
+        Either::Left((result, _)) => result.map_err(|_| CloseReason::Network),
+        Either::Right(((), work)) => {
             // Cut, then await the completion: the kernel owns the buffer until it says otherwise.
             socket.cut();
-            request.await.ok();
+            work.await.ok();
             Err(CloseReason::FrameDeadline)
         }
     }

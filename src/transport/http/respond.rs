@@ -5,7 +5,8 @@ use std::io;
 
 use bytes::Bytes;
 
-use crate::error::Error;
+use crate::error::{Code, Error};
+use crate::limits;
 
 use super::super::Page;
 use super::super::socket::Socket;
@@ -20,7 +21,7 @@ Cache-Control: private, no-cache, no-store, must-revalidate\r\n";
 
 pub async fn page(
     socket: &Socket,
-    page: &Page,
+    page: Page,
     keep_alive: bool,
     head_only: bool,
 ) -> io::Result<()> {
@@ -43,18 +44,23 @@ pub async fn page(
         .ok();
     }
     text.push_str("\r\n");
-    let mut bytes = text.into_bytes();
-    if !head_only {
-        bytes.extend_from_slice(&page.body);
+    let mut head = text.into_bytes();
+    if head_only {
+        return socket.write_all(Bytes::from(head)).await;
     }
-    socket.write_all(Bytes::from(bytes)).await
+    if page.body.len() < limits::GATHER_BYTES_MIN {
+        head.extend_from_slice(&page.body);
+        return socket.write_all(Bytes::from(head)).await;
+    }
+    socket.write_all(Bytes::from(head)).await?;
+    socket.write_all(Bytes::from(page.body)).await
 }
 
 /// A request that could not be read: answered and closed.
 pub async fn error(socket: &Socket, error: &Error, keep_alive: bool) -> io::Result<()> {
     page(
         socket,
-        &plain(error.http_status(), &error.context),
+        plain(error.http_status(), &error.context),
         keep_alive,
         false,
     )
@@ -73,6 +79,17 @@ pub fn plain(status: u16, text: &str) -> Page {
         content_type: "text/plain; charset=utf-8",
         body: format!("{text}\n").into_bytes(),
     }
+}
+
+/// Why a request whose body nobody takes is refused before its body is read.
+pub fn refusal(head: &RequestHead) -> Error {
+    Error::client(
+        Code::NotFound,
+        format!(
+            "Nothing here takes a {} of {} with a body.",
+            head.method, head.path
+        ),
+    )
 }
 
 pub fn not_found(head: &RequestHead) -> Page {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result, Retry};
 use crate::session::{CloseReason, Door, Session};
 use crate::wire::envelope::{Head, Outgoing, TYPE_URL_PREFIX, write_reply};
 use crate::wire::rest::{self, RestEnvelope};
@@ -57,6 +57,14 @@ async fn exchange(
         batch
             .iter()
             .for_each(|segment| reply.extend_from_slice(segment));
+    }
+    if reply.is_empty() && context.dispatcher.is_draining() {
+        // Not carried out, and it must not look as if it were.
+        return Err(Error::backend(
+            Code::Unavailable,
+            Retry::Safe,
+            "The server is shutting down and did not carry this out: send it again.",
+        ));
     }
     if reply.is_empty() {
         // `noop` and other silent commands: still valid JSON, the client's connect parses it.

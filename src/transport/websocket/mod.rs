@@ -55,7 +55,7 @@ pub async fn serve(
     let writing = writer::run(session.clone(), socket.clone(), context.seam.clone());
     context.seam.spawn("session writer", Box::pin(writing));
     let reason = read(context, &session, &socket, buffer).await;
-    framed::end(context, &session, reason).await;
+    framed::end(context, &session, Some(&socket), reason).await;
 }
 
 async fn read(
@@ -107,11 +107,19 @@ async fn take(
         match event {
             Event::Data(data) if stream.is_empty() => *stream = data,
             Event::Data(data) => stream.extend_from_slice(&data),
-            Event::Ping(payload) => session.outbox.push_raw(frames::pong(&payload)),
+            Event::Ping(payload) => {
+                let now = context.dispatcher.tick();
+                session.outbox.push_raw(now, &frames::pong(&payload));
+                session.outbox.room().await;
+            }
             Event::Pong => session.touch(context.seam.clock().now()),
             Event::Close => return Ok(Some(CloseReason::ClientClosed)),
         }
         inbound.take(context, session, stream).await?;
+        if stream.is_empty() {
+            // An empty remainder would keep the whole buffer that a large frame came in.
+            *stream = BytesMut::new();
+        }
     }
     Ok(None)
 }
