@@ -1,7 +1,7 @@
 //! Replies. A result that is JSON text in a string field, as most are, is written
 //! straight into the bytes that leave: tag, length and text share one buffer.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use prost::Message;
 
 use super::Reply;
@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 
 /// Room for a tag (field numbers up to 15) and the longest length.
 const HEAD_BYTES: usize = 1 + 10;
+/// Room a text starts with: one small document. Writers that know of more reserve it at once.
+const TEXT_BYTES_EXPECTED: usize = 1024;
 /// Wire type of strings.
 const LENGTH_DELIMITED: u8 = 2;
 
@@ -27,7 +29,8 @@ impl Reply {
         field: u8,
         write: impl FnOnce(&mut Vec<u8>) -> Result<()>,
     ) -> Result<Reply> {
-        let mut buffer = vec![0; HEAD_BYTES];
+        let mut buffer = Vec::with_capacity(TEXT_BYTES_EXPECTED);
+        buffer.extend_from_slice(&[0; HEAD_BYTES]);
         write(&mut buffer)?;
         let text_bytes = buffer.len() - HEAD_BYTES;
         if text_bytes == 0 {
@@ -47,10 +50,10 @@ impl Reply {
         let start = HEAD_BYTES - 1 - length.len();
         buffer[start] = field << 3 | LENGTH_DELIMITED;
         buffer[start + 1..HEAD_BYTES].copy_from_slice(length);
-        Ok(Reply {
-            message,
-            body: Bytes::from(buffer).slice(start..),
-        })
+        // Cut off in place: a slice would count one more owner only to drop the first.
+        let mut body = Bytes::from(buffer);
+        body.advance(start);
+        Ok(Reply { message, body })
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod dialect;
 mod read;
+mod scalar;
+mod text;
 pub mod timestamp;
 mod write;
 
@@ -13,3 +15,5 @@ pub use write::{write_document, write_documents, write_value};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod write_tests;

@@ -42,6 +42,9 @@ pub fn parse_documents(text: &str, field: &'static str) -> Result<Vec<RawDocumen
 ///
 /// Errors: as [`parse_document`].
 pub fn parse_query(text: &str, field: &'static str) -> Result<RawDocumentBuf> {
+    if let Some((name, value)) = lone_text(text) {
+        return one_field(name, value);
+    }
     parse_object(text, field, Dialect::Query)
 }
 
@@ -58,6 +61,34 @@ fn parse_object(text: &str, field: &'static str, dialect: Dialect) -> Result<Raw
     builder.take()
 }
 
+/// Name and value of `{"name":"value"}` when it is short, has no space between and nothing escaped:
+/// how most clients ask for one document.
+fn lone_text(text: &str) -> Option<(&str, &str)> {
+    if text.len() > LONE_TEXT_BYTES_MAX {
+        return None;
+    }
+    let inner = text.strip_prefix("{\"")?.strip_suffix("\"}")?.as_bytes();
+    let name_end = inner.iter().position(|byte| *byte == b'"')?;
+    let value = inner[name_end..].strip_prefix(b"\":\"")?;
+    let plain = |byte: &u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\');
+    if !inner[..name_end].iter().all(plain) || !value.iter().all(plain) {
+        return None;
+    }
+    let value_start = text.len() - 2 - value.len();
+    Some((&text[2..2 + name_end], &text[value_start..text.len() - 2]))
+}
+
+/// The query of one field that is a string or what a string stands for.
+fn one_field(name: &str, value: &str) -> Result<RawDocumentBuf> {
+    let mut bytes = Vec::with_capacity(name.len() + value.len() + 16);
+    let start = raw::open(&mut bytes);
+    let tag_at = bytes.len();
+    raw::push_name(&mut bytes, 0, name);
+    bytes[tag_at] = Dialect::Query.push_text(&mut bytes, value);
+    raw::close(&mut bytes, start);
+    raw::finish(bytes)
+}
+
 fn parse_array(text: &str, field: &'static str, dialect: Dialect) -> Result<Vec<RawDocumentBuf>> {
     let mut builder = Builder::new(field, dialect, 256);
     let mut documents = Vec::new();
@@ -69,6 +100,11 @@ fn parse_array(text: &str, field: &'static str, dialect: Dialect) -> Result<Vec<
     })?;
     Ok(documents)
 }
+
+/// Text of a query up to this length is looked at for being one plain field, bytes.
+const LONE_TEXT_BYTES_MAX: usize = 128;
+/// Room for the names of objects that are open, enough for most documents.
+const OPEN_NAMES_EXPECTED: usize = 32;
 
 /// The document under construction.
 struct Builder {
@@ -89,7 +125,7 @@ impl Builder {
         let capacity = capacity.min(limits::DOCUMENT_BYTES_MAX);
         Self {
             bytes: Vec::with_capacity(capacity),
-            names: Vec::new(),
+            names: Vec::with_capacity(OPEN_NAMES_EXPECTED),
             depth: 0,
             dialect,
             field,

@@ -1,6 +1,6 @@
 //! ISO-8601 timestamps of the JSON conventions, to and from milliseconds since 1970 UTC.
 
-use super::super::raw::push_decimal;
+use super::scalar::two_digits;
 
 /// The times a JavaScript date can hold, milliseconds either side of 1970.
 const JAVASCRIPT_MS_MAX: i64 = 8_640_000_000_000_000;
@@ -155,36 +155,29 @@ pub fn write(out: &mut Vec<u8>, unix_ms: i64) -> bool {
         return false;
     }
     let (year, month, day) = civil_of_days(unix_ms.div_euclid(DAY_MS));
-    let ms = unix_ms.rem_euclid(DAY_MS);
-    if (0..=9999).contains(&year) {
-        push_padded(out, year, 4);
-    } else {
+    let ms = unix_ms.rem_euclid(DAY_MS) as u32;
+    if !(0..=9999).contains(&year) {
         out.push(if year < 0 { b'-' } else { b'+' });
-        push_padded(out, year.abs(), 6);
+        // The last four digits follow below.
+        out.extend_from_slice(&two_digits((year.abs() / 10_000) as u8));
     }
-    for (mark, value) in [
-        (b'-', month),
-        (b'-', day),
-        (b'T', ms / 3_600_000),
-        (b':', ms / 60_000 % 60),
-        (b':', ms / 1000 % 60),
+    let year = year.abs() % 10_000;
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    for (at, value) in [
+        (0, (year / 100) as u8),
+        (2, (year % 100) as u8),
+        (5, month as u8),
+        (8, day as u8),
+        (11, (ms / 3_600_000) as u8),
+        (14, (ms / 60_000 % 60) as u8),
+        (17, (ms / 1000 % 60) as u8),
+        (20, (ms / 10 % 100) as u8),
     ] {
-        out.push(mark);
-        push_padded(out, value, 2);
+        text[at..at + 2].copy_from_slice(&two_digits(value));
     }
-    out.push(b'.');
-    push_padded(out, ms % 1000, 3);
-    out.push(b'Z');
+    text[22] = b'0' + (ms % 10) as u8;
+    out.extend_from_slice(&text);
     true
-}
-
-fn push_padded(out: &mut Vec<u8>, value: i64, width: u32) {
-    for place in (1..width).rev() {
-        if value < 10_i64.pow(place) {
-            out.push(b'0');
-        }
-    }
-    push_decimal(out, value.unsigned_abs());
 }
 
 #[cfg(test)]

@@ -1,240 +1,264 @@
 //! Raw BSON to JSON text, as clients of the contract read it (3.4).
+//!
+//! Walks the bytes itself: each name and string is looked at once, while it is copied, and all
+//! of the text is checked for UTF-8 together at the end.
 
-use bson::raw::{RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
+use bson::raw::{RawBsonRef, RawDocument, RawDocumentBuf};
 
-use super::dialect::STORED_DOT;
-use super::timestamp;
-use crate::document::raw::push_decimal;
+use super::scalar::{write_buffer, write_date, write_double, write_integer, write_object_id};
+use super::text::{name_end, push_text, write_name, write_text};
+use crate::document::raw::{
+    EMPTY_BYTES, TAG_ARRAY, TAG_BOOLEAN, TAG_DATE, TAG_DOCUMENT, TAG_DOUBLE, TAG_INT32, TAG_INT64,
+    TAG_NULL, TAG_REGEX, TAG_STRING,
+};
 use crate::error::{Code, Error, Result};
 use crate::limits;
 
-/// Doubles below this are whole numbers exactly when they look so: 2^53.
-const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+const TAG_BINARY: u8 = 0x05;
+const TAG_UNDEFINED: u8 = 0x06;
+const TAG_OBJECT_ID: u8 = 0x07;
+const TAG_DB_POINTER: u8 = 0x0c;
+const TAG_CODE: u8 = 0x0d;
+const TAG_SYMBOL: u8 = 0x0e;
+const TAG_CODE_WITH_SCOPE: u8 = 0x0f;
+const TAG_TIMESTAMP: u8 = 0x11;
+const TAG_DECIMAL: u8 = 0x13;
+const TAG_MAX_KEY: u8 = 0x7f;
+const TAG_MIN_KEY: u8 = 0xff;
+/// Binary whose bytes start with their length once more.
+const SUBTYPE_BINARY_OLD: u8 = 0x02;
 
 /// Appends the document as a JSON object.
 ///
 /// Errors: `Corrupt` when the bytes are not valid BSON or are nested beyond twice `limits::NESTING_MAX`;
 /// `out` then holds a part of it.
 pub fn write_document(document: &RawDocument, out: &mut Vec<u8>) -> Result<()> {
-    write_object(document, out, 1)
+    let start = out.len();
+    let bytes = document.as_bytes();
+    out.reserve(text_bytes_expected(bytes.len()));
+    Walker { bytes, at: 0, out }.document(bytes.len(), 1, true)?;
+    check_text(&out[start..])
 }
 
 /// Appends the documents as a JSON array. Errors: as [`write_document`].
 pub fn write_documents(documents: &[RawDocumentBuf], out: &mut Vec<u8>) -> Result<()> {
+    let start = out.len();
+    let bytes = documents.iter().map(|one| one.as_bytes().len()).sum();
+    out.reserve(text_bytes_expected(bytes));
     out.push(b'[');
     for (index, document) in documents.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        write_document(document, out)?;
+        let bytes = document.as_bytes();
+        Walker { bytes, at: 0, out }.document(bytes.len(), 1, true)?;
     }
     out.push(b']');
-    Ok(())
+    check_text(&out[start..])
 }
 
 /// Appends any value as JSON. Errors: as [`write_document`].
 pub fn write_value(value: RawBsonRef<'_>, out: &mut Vec<u8>) -> Result<()> {
-    write_at(value, out, 1)
-}
-
-fn write_object(document: &RawDocument, out: &mut Vec<u8>, depth: usize) -> Result<()> {
-    check_depth(depth)?;
-    out.push(b'{');
-    for (index, element) in document.iter().enumerate() {
-        let (name, value) = element.map_err(corrupt)?;
-        if index > 0 {
-            out.push(b',');
-        }
-        write_name(name.as_str(), out);
-        out.push(b':');
-        write_at(value, out, depth + 1)?;
-    }
-    out.push(b'}');
-    Ok(())
-}
-
-fn write_array(array: &RawArray, out: &mut Vec<u8>, depth: usize) -> Result<()> {
-    check_depth(depth)?;
-    out.push(b'[');
-    for (index, element) in array.into_iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write_at(element.map_err(corrupt)?, out, depth + 1)?;
-    }
-    out.push(b']');
-    Ok(())
-}
-
-fn write_at(value: RawBsonRef<'_>, out: &mut Vec<u8>, depth: usize) -> Result<()> {
-    match value {
-        RawBsonRef::String(text) | RawBsonRef::Symbol(text) | RawBsonRef::JavaScriptCode(text) => {
-            write_text(text, out)
-        }
-        RawBsonRef::Int32(value) => write_integer(value.into(), out),
-        RawBsonRef::Int64(value) => write_integer(value, out),
-        RawBsonRef::Double(value) => write_double(value, out),
-        RawBsonRef::Boolean(true) => out.extend_from_slice(b"true"),
-        RawBsonRef::Boolean(false) => out.extend_from_slice(b"false"),
-        RawBsonRef::Document(document) => return write_object(document, out, depth),
-        RawBsonRef::Array(array) => return write_array(array, out, depth),
-        RawBsonRef::DateTime(date) => write_date(date.timestamp_millis(), out),
-        RawBsonRef::ObjectId(id) => write_quoted(id.to_hex().as_bytes(), out),
-        RawBsonRef::Binary(binary) => write_buffer(binary.bytes, out),
-        RawBsonRef::RegularExpression(regex) => {
-            write_text(&format!("/{}/{}", regex.pattern, regex.options), out)
-        }
-        RawBsonRef::Decimal128(value) => write_text(&value.to_string(), out),
-        // The driver of the reference prints a timestamp as the 64-bit number it is, in text.
-        RawBsonRef::Timestamp(value) => {
-            let number = u64::from(value.time) << 32 | u64::from(value.increment);
-            write_text(&number.to_string(), out);
-        }
-        RawBsonRef::JavaScriptCodeWithScope(value) => write_text(value.code, out),
-        RawBsonRef::MinKey => out.extend_from_slice(br#"{"$minKey":1}"#),
-        RawBsonRef::MaxKey => out.extend_from_slice(br#"{"$maxKey":1}"#),
-        RawBsonRef::Null | RawBsonRef::Undefined | RawBsonRef::DbPointer(_) => {
-            out.extend_from_slice(b"null")
-        }
-    }
-    Ok(())
-}
-
-fn check_depth(depth: usize) -> Result<()> {
-    // Foreign data may be a little deeper than what we accept; only the stack must be safe.
-    if depth > 2 * limits::NESTING_MAX {
-        return Err(Error::client(
-            Code::Corrupt,
-            "A document is nested too deeply to be shown",
-        ));
-    }
-    Ok(())
-}
-
-fn corrupt(error: bson::error::Error) -> Error {
-    Error::client(Code::Corrupt, "A document is not valid BSON").because(error)
-}
-
-fn write_name(name: &str, out: &mut Vec<u8>) {
-    if name.contains(STORED_DOT) {
-        write_text(&name.replace(STORED_DOT, "."), out);
-    } else {
-        write_text(name, out);
-    }
-}
-
-fn write_quoted(plain: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
-    out.extend_from_slice(plain);
-    out.push(b'"');
-}
-
-/// A string: runs that need no escape are copied as they are.
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    out.reserve(bytes.len() + 2);
-    out.push(b'"');
-    let mut start = 0;
-    let mut at = 0;
-    while at < bytes.len() {
-        // Eight bytes at a time while none of them wants an escape.
-        if let Some(chunk) = bytes.get(at..at + 8)
-            && !any_escape(u64::from_le_bytes(chunk.try_into().unwrap_or_default()))
-        {
-            at += 8;
-            continue;
-        }
-        let byte = bytes[at];
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            at += 1;
-            continue;
-        }
-        out.extend_from_slice(&bytes[start..at]);
-        write_escape(byte, out);
-        at += 1;
-        start = at;
-    }
-    out.extend_from_slice(&bytes[start..]);
-    out.push(b'"');
-}
-
-/// Whether one of eight bytes is a control character, a quote or a backslash.
-fn any_escape(word: u64) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    // A byte becomes zero where it equals the mark; subtracting then borrows into its high bit.
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let quote = zero(word ^ (ONES * b'"' as u64));
-    let backslash = zero(word ^ (ONES * b'\\' as u64));
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (quote | backslash | control) & HIGHS != 0
-}
-
-fn write_escape(byte: u8, out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let short = match byte {
-        b'"' | b'\\' => byte,
-        b'\n' => b'n',
-        b'\r' => b'r',
-        b'\t' => b't',
-        0x08 => b'b',
-        0x0c => b'f',
-        _ => {
-            out.extend_from_slice(b"\\u00");
-            out.push(HEX[usize::from(byte >> 4)]);
-            out.push(HEX[usize::from(byte & 15)]);
-            return;
-        }
-    };
-    out.extend_from_slice(&[b'\\', short]);
-}
-
-fn write_integer(value: i64, out: &mut Vec<u8>) {
-    if value < 0 {
-        out.push(b'-');
-    }
-    push_decimal(out, value.unsigned_abs());
-}
-
-/// As JavaScript prints numbers: `1`, `0.1`, `1e+21`; what JSON cannot say is null.
-fn write_double(value: f64, out: &mut Vec<u8>) {
-    let size = value.abs();
-    if size < WHOLE_MAX && value.fract() == 0.0 {
-        write_integer(value as i64, out);
-    } else if !value.is_finite() {
-        out.extend_from_slice(b"null");
-    } else if (1e-6..1e21).contains(&size) {
-        out.extend_from_slice(value.to_string().as_bytes());
-    } else {
-        let text = format!("{value:e}");
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        out.extend_from_slice(mantissa.as_bytes());
-        out.push(b'e');
-        if !exponent.starts_with('-') {
-            out.push(b'+');
-        }
-        out.extend_from_slice(exponent.as_bytes());
-    }
-}
-
-fn write_date(unix_ms: i64, out: &mut Vec<u8>) {
     let start = out.len();
-    out.push(b'"');
-    if timestamp::write(out, unix_ms) {
-        out.push(b'"');
-    } else {
-        out.truncate(start);
-        out.extend_from_slice(b"null");
+    let mut one = RawDocumentBuf::new();
+    one.append(bson::raw::cstr!(""), value);
+    let bytes = one.as_bytes();
+    // Behind the length: the tag, then the end of the empty name.
+    let (tag, at, end) = (bytes[4], 6, bytes.len() - 1);
+    Walker { bytes, at, out }.value(tag, end, 1)?;
+    check_text(&out[start..])
+}
+
+/// Room that the text of most documents fits in: dates and ids grow, what frames a value shrinks.
+fn text_bytes_expected(bson_bytes: usize) -> usize {
+    bson_bytes + bson_bytes / 2 + 64
+}
+
+fn check_text(text: &[u8]) -> Result<()> {
+    match simdutf8::basic::from_utf8(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(corrupt("a text is not UTF-8").because(error)),
     }
 }
 
-fn write_buffer(bytes: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(br#"{"type":"Buffer","data":["#);
-    for (index, byte) in bytes.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
+fn corrupt(reason: &'static str) -> Error {
+    Error::client(Code::Corrupt, "A document is not valid BSON").because(reason)
+}
+
+/// A place in the bytes of a document. It is always within them: whatever moves it has read up to
+/// there, and nothing is indexed that was not compared with the end before.
+struct Walker<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    out: &'a mut Vec<u8>,
+}
+
+impl Walker<'_> {
+    /// Writes the document or array that starts here and ends at or before `limit`.
+    fn document(&mut self, limit: usize, depth: usize, is_named: bool) -> Result<()> {
+        // Foreign data may be a little deeper than what we accept; only the stack must be safe.
+        if depth > 2 * limits::NESTING_MAX {
+            return Err(Error::client(
+                Code::Corrupt,
+                "A document is nested too deeply to be shown",
+            ));
         }
-        push_decimal(out, (*byte).into());
+        let last = self.document_last(limit)?;
+        self.out.push(if is_named { b'{' } else { b'[' });
+        let mut is_first = true;
+        while self.at < last {
+            let tag = self.bytes[self.at];
+            if !std::mem::replace(&mut is_first, false) {
+                self.out.push(b',');
+            }
+            let value_at = if is_named {
+                write_name(self.bytes, self.at + 1, self.out)
+            } else {
+                name_end(self.bytes, self.at + 1).map(|end| end + 1)
+            };
+            self.at = value_at.ok_or_else(|| corrupt("a name does not end"))?;
+            self.value(tag, last, depth + 1)?;
+        }
+        if self.at != last {
+            return Err(corrupt("a value reaches beyond its document"));
+        }
+        self.at += 1;
+        self.out.push(if is_named { b'}' } else { b']' });
+        Ok(())
     }
-    out.extend_from_slice(b"]}");
+
+    /// Passes the length of the document that starts here; answers where the NUL is that ends it.
+    fn document_last(&mut self, limit: usize) -> Result<usize> {
+        let start = self.at;
+        let length = self.length()?;
+        let last = (start + length).saturating_sub(1);
+        if length < EMPTY_BYTES || last >= limit || self.bytes.get(last) != Some(&0) {
+            return Err(corrupt("the length of a document is wrong"));
+        }
+        Ok(last)
+    }
+
+    /// Writes the value that starts here. It may reach beyond `limit`, though not beyond the bytes:
+    /// the document around it sees that.
+    fn value(&mut self, tag: u8, limit: usize, depth: usize) -> Result<()> {
+        match tag {
+            TAG_STRING | TAG_SYMBOL | TAG_CODE => {
+                let (start, end) = self.string()?;
+                write_text(self.bytes, start, end, self.out);
+            }
+            TAG_INT32 => write_integer(i32::from_le_bytes(self.take()?).into(), self.out),
+            TAG_INT64 => write_integer(i64::from_le_bytes(self.take()?), self.out),
+            TAG_DOUBLE => write_double(f64::from_le_bytes(self.take()?), self.out),
+            TAG_BOOLEAN => match self.take()? {
+                [0] => self.out.extend_from_slice(b"false"),
+                [1] => self.out.extend_from_slice(b"true"),
+                _ => return Err(corrupt("a boolean is neither true nor false")),
+            },
+            TAG_DOCUMENT => return self.document(limit, depth, true),
+            TAG_ARRAY => return self.document(limit, depth, false),
+            TAG_DATE => write_date(i64::from_le_bytes(self.take()?), self.out),
+            TAG_OBJECT_ID => write_object_id(self.take()?, self.out),
+            TAG_NULL | TAG_UNDEFINED => self.out.extend_from_slice(b"null"),
+            TAG_BINARY => self.binary()?,
+            TAG_REGEX => self.regex()?,
+            _ => return self.rare(tag),
+        }
+        Ok(())
+    }
+
+    /// Values that only foreign documents hold.
+    fn rare(&mut self, tag: u8) -> Result<()> {
+        match tag {
+            TAG_DECIMAL => {
+                let text = bson::Decimal128::from_bytes(self.take()?).to_string();
+                write_text(text.as_bytes(), 0, text.len(), self.out);
+            }
+            // The driver of the reference prints a timestamp as the 64-bit number it is, in text.
+            TAG_TIMESTAMP => {
+                let text = u64::from_le_bytes(self.take()?).to_string();
+                write_text(text.as_bytes(), 0, text.len(), self.out);
+            }
+            TAG_CODE_WITH_SCOPE => {
+                let start = self.at;
+                let length = self.length()?;
+                let (text_start, text_end) = self.string()?;
+                self.at = self.document_last(self.bytes.len())? + 1;
+                if self.at - start != length {
+                    return Err(corrupt("the length of a script is wrong"));
+                }
+                write_text(self.bytes, text_start, text_end, self.out);
+            }
+            TAG_DB_POINTER => {
+                self.string()?;
+                let _: [u8; 12] = self.take()?;
+                self.out.extend_from_slice(b"null");
+            }
+            TAG_MIN_KEY => self.out.extend_from_slice(br#"{"$minKey":1}"#),
+            TAG_MAX_KEY => self.out.extend_from_slice(br#"{"$maxKey":1}"#),
+            _ => return Err(corrupt("a type is unknown")),
+        }
+        Ok(())
+    }
+
+    fn binary(&mut self) -> Result<()> {
+        let length = self.length()?;
+        let [subtype] = self.take()?;
+        let mut start = self.at;
+        let end = start + length;
+        if subtype == SUBTYPE_BINARY_OLD {
+            let inner = self.length()?;
+            start = self.at;
+            if start + inner != end {
+                return Err(corrupt("the length of a binary is wrong"));
+            }
+        }
+        let bytes = self.bytes.get(start..end);
+        write_buffer(bytes.ok_or_else(cut_off)?, self.out);
+        self.at = end;
+        Ok(())
+    }
+
+    fn regex(&mut self) -> Result<()> {
+        let pattern_end = name_end(self.bytes, self.at).ok_or_else(cut_off)?;
+        let options_end = name_end(self.bytes, pattern_end + 1).ok_or_else(cut_off)?;
+        self.out.extend_from_slice(b"\"/");
+        push_text(self.bytes, self.at, pattern_end, self.out);
+        self.out.push(b'/');
+        push_text(self.bytes, pattern_end + 1, options_end, self.out);
+        self.out.push(b'"');
+        self.at = options_end + 1;
+        Ok(())
+    }
+
+    /// Passes a string; answers where its text starts and ends.
+    fn string(&mut self) -> Result<(usize, usize)> {
+        let length = self.length()?;
+        let start = self.at;
+        // The length counts the NUL at the end.
+        let end = (start + length).saturating_sub(1);
+        if length == 0 || self.bytes.get(end) != Some(&0) {
+            return Err(corrupt("the length of a string is wrong"));
+        }
+        self.at = end + 1;
+        Ok((start, end))
+    }
+
+    /// Takes a length, bytes; at most 2^31, so that adding it to a place cannot overflow.
+    #[inline]
+    fn length(&mut self) -> Result<usize> {
+        let length = i32::from_le_bytes(self.take()?);
+        usize::try_from(length).map_err(|_| corrupt("a length is negative"))
+    }
+
+    #[inline]
+    fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let rest = self.bytes.get(self.at..);
+        let value = *rest.and_then(<[u8]>::first_chunk).ok_or_else(cut_off)?;
+        self.at += N;
+        Ok(value)
+    }
+}
+
+fn cut_off() -> Error {
+    corrupt("a value is cut off")
 }
