@@ -14,7 +14,7 @@ fn run(world: &World, command: &str, body: impl Into<Bytes>) -> Result<Reply> {
         ..root.request(json!({}))
     };
     match find(command).expect("a row").run {
-        Run::Now(run) => run(&request),
+        Run::Now(run) => run(&request.body),
         Run::Later(run) => world.seam.block_on(run(request)),
         Run::Silent | Run::Refused(_) => panic!("{command} has no reply"),
     }
