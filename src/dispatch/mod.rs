@@ -26,6 +26,8 @@ mod queue;
 mod renew;
 mod run;
 mod stall;
+#[cfg(test)]
+mod tests;
 
 pub use queue::RunQueue;
 pub use stall::StallReporter;

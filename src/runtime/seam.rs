@@ -1,6 +1,11 @@
 //! The seam as production has it: the system's clock and randomness, compio's timers
 //! and tasks.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place behind the seam: what all others ask it for is had here"
+)]
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::future::Future;
@@ -24,7 +29,6 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the seam's own reading")]
     pub fn start() -> Arc<Self> {
         Arc::new(Self {
             started: Instant::now(),
@@ -37,7 +41,6 @@ impl Clock for SystemClock {
         Ticks(self.started.elapsed().as_nanos() as u64)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the seam's own reading")]
     fn unix_ms(&self) -> i64 {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)

@@ -24,7 +24,7 @@ use crate::config::{Driver, Settings};
 use crate::dispatch::{Dispatcher, StallReporter};
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::seam::{Seam, SharedSeam};
+use crate::seam::SharedSeam;
 use crate::session::CloseReason;
 use crate::session::liveness::Timers;
 use crate::session::registry::{Gauges, Registry};
@@ -140,7 +140,7 @@ impl Shard {
         );
         let ended = Rc::new(Cell::new(false));
         let accepting = listen(
-            &*seam,
+            &seam,
             plan.listeners,
             plan.shard,
             plan.mesh,
@@ -178,7 +178,7 @@ impl Shard {
 
 /// Starts accepting on `listeners`; the flag returned stops it.
 fn listen(
-    seam: &dyn Seam,
+    seam: &SharedSeam,
     listeners: Vec<Listener>,
     own_shard: usize,
     mesh: Mesh,
@@ -206,8 +206,9 @@ fn listen(
     });
     for listener in listeners {
         let (deal, address) = (deal.clone(), listener.address());
+        let own_seam = seam.clone();
         let accept = async move {
-            if let Err(error) = listener.accept_all(deal).await {
+            if let Err(error) = listener.accept_all(&*own_seam, deal).await {
                 tracing::error!(address, "accepting ended: {error}");
             }
         };

@@ -14,6 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Accepted;
 use crate::error::{Code, Error, Origin, Result, Retry};
+use crate::seam::Seam;
 
 /// A socket that is bound and listens, not yet on any ring.
 pub enum Listener {
@@ -75,7 +76,11 @@ impl Listener {
     }
 
     /// Accepts until the ring ends, handing every connection to `deal`.
-    pub async fn accept_all(self, deal: Rc<dyn Fn(Accepted)>) -> std::io::Result<()> {
+    pub async fn accept_all(
+        self,
+        seam: &dyn Seam,
+        deal: Rc<dyn Fn(Accepted)>,
+    ) -> std::io::Result<()> {
         match self {
             Self::Tcp(listener) => {
                 let listener = compio::net::TcpListener::from_std(listener)?;
@@ -119,11 +124,11 @@ fn detach(stream: &impl std::os::fd::AsFd) -> std::io::Result<OwnedFd> {
 }
 
 /// Out of descriptors or memory: keep old connections, wait, accept again.
-async fn pause(error: &std::io::Error) {
+async fn pause(seam: &dyn Seam, error: &std::io::Error) {
     tracing::warn!(
         "accept failed, trying again: {error}; if descriptors ran out, raise `ulimit -n`"
     );
-    compio::time::sleep(std::time::Duration::from_millis(50)).await;
+    seam.sleep(std::time::Duration::from_millis(50)).await;
 }
 
 pub fn pipe_path(name: &str) -> PathBuf {

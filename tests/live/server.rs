@@ -161,6 +161,20 @@ impl Server {
             .sum()
     }
 
+    /// Waits until this many connections were closed for a reason: a close is counted when
+    /// its client has let go, or a second later.
+    pub fn wait_closed(&self, reason: &str, count: u64) {
+        let started = Instant::now();
+        while self.closed(reason) < count {
+            assert!(
+                started.elapsed() < PATIENCE,
+                "{reason}: {} of {count}",
+                self.closed(reason)
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     pub fn log(&self) -> String {
         self.log.lock().expect("log").clone()
     }

@@ -6,7 +6,7 @@ use super::Filter;
 use super::testing::{check, filter};
 
 #[test]
-fn all_and_elem_match() {
+fn all_wants_every_value() {
     check(&[
         (
             r#"{"a":{"$all":[1,2]}}"#,
@@ -35,6 +35,12 @@ fn all_and_elem_match() {
             &[r#"{"a":[{"b":1},{"c":2}]}"#],
             &[r#"{"a":[{"b":1}]}"#],
         ),
+    ]);
+}
+
+#[test]
+fn elem_match_asks_one_element_for_all() {
+    check(&[
         (
             r#"{"a":{"$elemMatch":{"b":1,"c":{"$gt":1}}}}"#,
             &[r#"{"a":[{"b":1,"c":2}]}"#, r#"{"a":[{"b":[1],"c":2}]}"#],
