@@ -92,9 +92,9 @@ impl Listener {
                                 unix: false,
                                 remote: peer.ip().to_canonical().to_string(),
                             }),
-                            Err(error) => pause(&error).await,
+                            Err(error) => pause(seam, &error).await,
                         },
-                        Err(error) => pause(&error).await,
+                        Err(error) => pause(seam, &error).await,
                     }
                 }
             }
@@ -108,9 +108,9 @@ impl Listener {
                                 unix: true,
                                 remote: "local".into(),
                             }),
-                            Err(error) => pause(&error).await,
+                            Err(error) => pause(seam, &error).await,
                         },
-                        Err(error) => pause(&error).await,
+                        Err(error) => pause(seam, &error).await,
                     }
                 }
             }
