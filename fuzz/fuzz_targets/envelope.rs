@@ -31,6 +31,8 @@ fn assert_round_trip(head: &Head<'_>, frame: &[u8]) {
         seq: head.seq,
         id: head.id,
         rid: head.rid,
+        priority: head.priority,
+        jwt: head.jwt,
         traceid: head.traceid,
         spanid: head.spanid,
         type_name: "Noop",
@@ -45,6 +47,7 @@ fn assert_round_trip(head: &Head<'_>, frame: &[u8]) {
         (again.command, again.seq, again.id, again.rid),
         (head.command, head.seq, head.id, head.rid)
     );
+    assert_eq!((again.priority, again.jwt), (head.priority, head.jwt));
     assert_eq!(again.body(&out), body);
 }
 
