@@ -40,8 +40,6 @@ pub const SESSION_IN_FLIGHT_MAX: usize = 1024;
 pub const SHARD_SESSIONS_MAX: usize = 65_536;
 /// Bytes of request frames one shard may hold before its readers wait.
 pub const SHARD_REQUEST_BYTES_MAX: usize = 512 * 1024 * 1024;
-/// Time from accept to the first complete message that tells the protocol.
-pub const SNIFF_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Time a frame may take from its first byte to its last, besides `FRAME_BYTES_PER_SECOND_MIN`.
 pub const FRAME_TIMEOUT: Duration = Duration::from_secs(60);

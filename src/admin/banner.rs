@@ -82,14 +82,6 @@ pub fn text(banner: &Banner) -> String {
     out
 }
 
-/// The file of a pipe, where .NET and the published clients look for it.
-pub fn pipe_path(name: &str) -> String {
-    match cfg!(windows) {
-        true => format!(r"\\.\pipe\{name}"),
-        false => format!("/tmp/CoreFxPipe_{name}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::cli::{FolderArgs, ServeArgs, ServerArgs};
 use super::link::{self, Client, Target};
 use super::pages::ServerPages;
-use super::{banner, serve};
+use super::serve;
 use crate::auth::token::TokenKeys;
 use crate::auth::{bootstrap, wellknown};
 use crate::config::Settings;
@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::runtime::seam::SystemClock;
 use crate::runtime::serve::{Outside, Started};
 use crate::seam::Clock;
+use crate::transport::listen::pipe_path;
 
 /// How long the server may take to open the folder.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -101,7 +102,7 @@ fn or_by_url(mut error: Error) -> Error {
 
 /// Connects once the server listens, and signs in as root.
 async fn open(pipe: &str, settings: Arc<Settings>) -> Result<Root> {
-    let path = banner::pipe_path(pipe);
+    let path = pipe_path(pipe);
     let mut left = START_TIMEOUT.as_millis() / RETRY_INTERVAL.as_millis();
     while std::os::unix::net::UnixStream::connect(&path).is_err() && left > 0 {
         left -= 1;

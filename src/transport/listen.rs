@@ -46,7 +46,7 @@ impl Listener {
 
     /// Errors: another server answers on the pipe, or its path cannot be bound.
     pub fn pipe(name: &str) -> Result<Self> {
-        let path = pipe_path(name);
+        let path = PathBuf::from(pipe_path(name));
         // A stale socket file of a killed server is removed; one that answers is not ours to remove.
         if std::fs::symlink_metadata(&path).is_ok_and(|file| file.file_type().is_socket()) {
             if UnixStream::connect(&path).is_ok() {
@@ -131,8 +131,12 @@ async fn pause(seam: &dyn Seam, error: &std::io::Error) {
     seam.sleep(std::time::Duration::from_millis(50)).await;
 }
 
-pub fn pipe_path(name: &str) -> PathBuf {
-    PathBuf::from(format!("/tmp/CoreFxPipe_{name}"))
+/// The file of a pipe, where .NET and the published clients look for it.
+pub fn pipe_path(name: &str) -> String {
+    match cfg!(windows) {
+        true => format!(r"\\.\pipe\{name}"),
+        false => format!("/tmp/CoreFxPipe_{name}"),
+    }
 }
 
 fn refused(what: &str, error: &std::io::Error) -> Error {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::admin::banner::pipe_path;
 use crate::error::{Error, Result};
+use crate::transport::listen::pipe_path;
 
 /// A door of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
